@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.plots.style import COLOURS, MARKERS, new_figure
 from common.results.comparison import Arms
-from common.results.curves import LEARNING, curves_of
+from common.results.curves import LEARNING, curves_of, is_wanted
 from common.results.record import Record
 from common.results.statistics import summarise
 from common.tracking.metrics_file import METRICS_NAME, read_metrics
@@ -83,17 +83,19 @@ def learning_curves(run_dir: Path, curves: Curves) -> "Figure":
     return figure
 
 
-def compared_curves(found: Sequence[Arms]) -> "Figure | None":
-    """Draws a panel for each curve that an arm's record keeps, a line for each arm.
+def compared_curves(
+    found: Sequence[Arms], wanted: Sequence[str] = LEARNING, title: str = "Learning curves"
+) -> "Figure | None":
+    """Draws a panel for each curve of ``wanted`` that an arm's record keeps, a line for each arm.
 
-    None where no record keeps a curve. The first panel of each of ``found`` is its training loss.
+    None where no record keeps one.
     """
-    panels = [(arms, key) for arms in found for key in _keys(arms)]
+    panels = [(arms, key) for arms in found for key in _keys(arms, wanted)]
     if not panels:
         return None
     columns = min(len(panels), MOST_COLUMNS)
     rows = math.ceil(len(panels) / columns)
-    figure, axes = new_figure(4.2 * columns, 3.2 * rows + 0.4, "Learning curves over seeds")
+    figure, axes = new_figure(4.2 * columns, 3.2 * rows + 0.4, f"{title} over seeds")
     axes.remove()
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     names = [*dict.fromkeys(name for arms in found for name in arms.names)]
@@ -106,10 +108,9 @@ def compared_curves(found: Sequence[Arms]) -> "Figure | None":
     return figure
 
 
-def _keys(arms: Arms) -> list[str]:
+def _keys(arms: Arms, wanted: Sequence[str]) -> list[str]:
     kept = {key for group in arms.groups for record in group.records for key in record.curves}
-    loss, split = LEARNING
-    return [key for key in sorted(kept) if key == loss or key.startswith(split)]
+    return [key for key in sorted(kept) if is_wanted(key, wanted)]
 
 
 def _draw(axes: "Axes", arms: Arms, key: str, names: Sequence[str]) -> None:

@@ -19,6 +19,11 @@ DIGITS = 6
 REACH = 0.125
 
 
+def is_wanted(key: str, wanted: Sequence[str]) -> bool:
+    """Tells whether ``wanted`` has the whole ``key``, or a prefix of it that ends in a slash."""
+    return any(key == one or (one[-1] == "/" and key.startswith(one)) for one in wanted)
+
+
 def curves_of(
     rows: Iterable[MetricRow], wanted: Sequence[str] = LEARNING
 ) -> dict[str, dict[int, float]]:
@@ -28,7 +33,7 @@ def curves_of(
     """
     curves: dict[str, dict[int, float]] = {}
     for row in rows:
-        if any(row.key == key or (key[-1] == "/" and row.key.startswith(key)) for key in wanted):
+        if is_wanted(row.key, wanted):
             curves.setdefault(row.key, {})[row.batch] = row.value
     return curves
 

@@ -1,7 +1,7 @@
-"""The tables and the drawing of the house, made of what the code declares and imports.
+"""The tables and the drawing of the house, made of what code and records declare.
 
-A line of a page that is only a link to a declaring file becomes a table when the site is built; in
-the repository the link leads to the declarations themselves.
+A line of a page that is only a link to a declaring file, or to a part of the leaderboard, becomes a
+table when the site is built; in the repository the link leads there.
 """
 
 import ast
@@ -24,7 +24,7 @@ from common.registry import PROTOCOLS, WINGS, Pair, declarations, load, wing
 from docs.site.drawing import house
 
 ROOT = Path(__file__).resolve().parents[2]
-ALONE = re.compile(r"^\[([^\]]+)\]\(([^)#\s]+)\)$", re.MULTILINE)
+ALONE = re.compile(r"^\[([^\]]+)\]\(([^)\s]+)\)$", re.MULTILINE)
 BOUNDS = {"above": ">", "at_least": "≥", "below": "<", "at_most": "≤"}
 
 
@@ -77,6 +77,14 @@ def set_table() -> str:
         said = _text(load(one.reader)) if alone and not one.form else ""
         rows.append((f"`{name}`", kind, *_origin(name, one, said)))
     return _table(("`data.name`", "of", "what it is", "licence"), rows)
+
+
+def of_leaderboard(heading: str) -> str:
+    """Returns the table below a heading of LEADERBOARD.md that has nothing else, or its totals."""
+    page = (ROOT / "LEADERBOARD.md").read_text(encoding="utf-8")
+    _, _, rest = page.partition(f"\n## {heading}\n\n")
+    table, *totals = rest.partition("\n\n## ")[0].split("\n\n")
+    return "\n".join(f"- {total}" for total in totals) or table
 
 
 def _origin(name: str, one: DataSet, said: str) -> tuple[str, str]:
@@ -178,5 +186,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 WHOLE: dict[str, Callable[[], str]] = {
     "common/registry.py": protocol_table,
     "common/data/catalogue/sources.yaml": set_table,
+    "LEADERBOARD.md#where-to-start": lambda: of_leaderboard("Where to start"),
+    "LEADERBOARD.md#papers": lambda: of_leaderboard("Papers"),
     "docs/site/drawing.py": lambda: house(ROOT).to_html("The packages of common, by their imports"),
 }

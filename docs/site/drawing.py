@@ -151,7 +151,8 @@ class Flow:
             "</defs>"
         )
         return (
-            f'<div class="drawing"><svg role="img" viewBox="{size}" width="{right - left:.0f}">'
+            f'<div class="drawing"><svg role="img" viewBox="{size}" width="{right - left:.0f}" '
+            f'style="min-width: {0.8 * (right - left):.0f}px">'
             f"<title>{escape(title)}</title>{head}{''.join(parts)}</svg></div>"
         )
 

@@ -1,7 +1,8 @@
-"""What the site shows of each paper: its arms side by side, learning curves, and a run's plots."""
+"""What a paper's page opens with: the idea, the claims, its arms, a run's plots, and curves."""
 
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from common.plots.curves import compared_curves
 from common.plots.style import COLOURS, GREY, new_figure
 from common.results.comparison import Arms, side_by_side
+from common.results.curves import DIAGNOSTICS
 from common.results.leaderboard import Leaderboard, read_leaderboard
 from common.results.pages.formatting import seeds_text, short_metric
 from common.results.pages.leaderboard import row_of
@@ -25,6 +27,10 @@ COLOUR_OF = {
     "baseline": COLOURS[1],
     NOTHING: GREY,
 }
+# What a README shows below its words, and the page before them.
+PICTURES = re.compile(
+    r"^(?:```mermaid\n.*?^```|!\[[^\]]*\]\([^)]*\))\n\n?", re.MULTILINE | re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -49,18 +55,37 @@ class Image:
         return f"<figure markdown>\n{image}\n{caption}\n</figure>"
 
 
+leaderboard = cache(read_leaderboard)
+
+
 @cache
 def gallery(root: Path) -> tuple[Image, ...]:
     """Returns the images of all papers with a record, drawn from the records in ``results/``.
 
     The plots of the newest finished run of a paper's `quick` in ``runs/`` are among them.
     """
-    board = read_leaderboard(root)
+    board = leaderboard(root)
     return tuple(image for paper in board.papers() for image in _images(root, board, paper))
+
+
+def pictures_first(markdown: str, images: Sequence[Image]) -> str:
+    """Returns a paper's README with its drawing, its claims and ``images`` before its words."""
+    before, heading, words = markdown.partition("\n## ")
+    shown = "".join(found[0].rstrip() + "\n\n" for found in PICTURES.finditer(words))
+    figures = "\n".join(image.markdown for image in images)
+    gallery = f'<div class="gallery" markdown>\n{figures}\n</div>\n' if images else ""
+    return f"{before}\n{shown}{gallery}{heading}{PICTURES.sub('', words)}"
 
 
 def _images(root: Path, board: Leaderboard, paper: str) -> Iterator[Image]:
     page = f"papers/{paper}/README.md"
+    finished = sorted(root.glob(f"runs/{paper}/quick/*/result.json"))
+    if finished:
+        record = read_record(finished[-1])
+        for path in sorted(finished[-1].parent.glob("plots/*.png")):
+            drawn = path.stem.replace("_", " ")
+            caption = f"One run of `{record.reference}`, seed {record.seed}: {drawn}."
+            yield Image(page, path.name, caption, path.read_bytes())
     if row := row_of(board, paper):
         section, seeds = row.section, seeds_text(row.ours.n)
         setting = f"`{section.setting}` on {row.method.latest.data}"
@@ -70,13 +95,9 @@ def _images(root: Path, board: Leaderboard, paper: str) -> Iterator[Image]:
         yield Image(page, "arms.svg", caption, to_svg(draw_arms(arms, section.metric)))
         if curves := compared_curves(side_by_side(row.method.records)):
             yield Image(page, "curves.svg", f"{setting}: the training.", to_svg(curves))
-    finished = sorted(root.glob(f"runs/{paper}/quick/*/result.json"))
-    if finished:
-        record = read_record(finished[-1])
-        for path in sorted(finished[-1].parent.glob("plots/*.png")):
-            drawn = path.stem.replace("_", " ")
-            caption = f"One run of `{record.reference}`, seed {record.seed}: {drawn}."
-            yield Image(page, path.name, caption, path.read_bytes())
+        if curves := compared_curves([arms], (DIAGNOSTICS,), "What was watched"):
+            caption = f"{setting}: what shows a collapse while the arms train."
+            yield Image(page, "diagnostics.svg", caption, to_svg(curves))
 
 
 def draw_arms(arms: Arms, metric: str) -> "Figure":

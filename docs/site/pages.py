@@ -2,7 +2,8 @@
 
 Every page is a Markdown file of the repository at the path that it has there, so that a link leads
 to the same place on the site and in the repository. Flowcharts become SVG. Added are tables of what
-the code declares, each paper's gallery, and the Python API, which mkdocstrings reads.
+code and records declare, each paper's gallery, the explorer of all arms, and the Python API, which
+mkdocstrings reads.
 """
 
 import re
@@ -13,12 +14,15 @@ from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.nav import Link, Navigation, Section
 from mkdocs.structure.pages import Page
 
 from common.paper import paper_names
+from common.results.pages.document import BREAK, KEPT
+from common.results.pages.site import write_page
 from docs.site.declared import with_tables
 from docs.site.drawing import flowchart
-from docs.site.gallery import gallery
+from docs.site.gallery import gallery, leaderboard, pictures_first
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("*.md", "docs/*.md", "papers/*/*.md", "benchmarks/README.md", "results/*.md")
@@ -39,6 +43,10 @@ FIRST = ("config", "module", "loss")
 INNER = ("__init__", "plots", "reference", "steps")
 # Wide tables, alone in their part of the navigation.
 ALONE = ("README.md", "LEADERBOARD.md")
+# The folder on the site of what `papers leaderboard --html` writes.
+EXPLORER = "explorer"
+CELL = re.compile(r"<td.*?</td>", re.DOTALL)
+NAME = re.compile(r"(?<=<code>)[^<]+")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 DRAWN = "```mermaid\n"
 FENCE = re.compile(r"^(```.*?^```)", re.MULTILINE | re.DOTALL)
@@ -74,9 +82,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Makes declared tables, leads links to the repository, and appends a paper's gallery."""
+    """Makes declared tables, leads links to the repository, and puts a paper's pictures first."""
     if page.file.src_uri in ALONE:
         page.meta["hide"] = ["navigation"]
+    if PurePosixPath(page.file.src_uri).match("papers/*/README.md"):
+        shown = [image for image in gallery(ROOT) if image.page == page.file.src_uri]
+        markdown = pictures_first(markdown, shown)
     parts = FENCE.split(with_tables(markdown, page.file.src_uri))
     # GitHub reads Markdown within <details>; here it has to be asked for.
     parts[::2] = [
@@ -92,11 +103,31 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         else part.replace("```console", "```bash")
         for part in parts[1::2]
     ]
-    shown = [image for image in gallery(ROOT) if image.page == page.file.src_uri]
-    if shown:
-        figures = "\n".join(image.markdown for image in shown)
-        parts.append(f'\n\n## Gallery\n\n<div class="gallery" markdown>\n{figures}\n</div>\n')
     return "".join(parts)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Breaks the lines of a table's cells as those of `papers leaderboard --html` break."""
+
+    def cell(found: re.Match[str]) -> str:
+        kept = KEPT.sub("&nbsp;", found[0])
+        return NAME.sub(lambda name: BREAK.sub("<wbr>", name[0]), kept)
+
+    return CELL.sub(cell, html)
+
+
+def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> None:
+    """Adds the explorer to the results; it is no page of mkdocs."""
+    for item in nav.items:
+        if isinstance(item, Section) and item.title == "Results":
+            item.children.append(Link("All arms", f"{EXPLORER}/index.html"))
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Writes the explorer of all arms, with a way back to the site."""
+    page = write_page(leaderboard(ROOT), Path(config.site_dir, EXPLORER), ROOT / "runs")
+    back = '<nav><a href="../index.html">Likewise</a>'
+    page.write_text(page.read_text().replace("<nav>", back, 1))
 
 
 def _paper_entry(paper: str) -> dict[str, Any]:

@@ -13,9 +13,11 @@ import yaml
 from common.data.images.config import ImageConfig
 from common.data.modality import DataSets
 from common.evaluation.image_config import FactorsConfig
+from common.paper import paper_names
 from common.registry import WINGS, wing
 from docs.site.declared import ALONE, protocol_table, set_table, settings_tables, with_tables
 from docs.site.drawing import Flow, flowchart, house
+from docs.site.gallery import Image, pictures_first
 from tests.recipes import PROTOCOLS
 from tests.repo.test_docs import PAGES, ROOT
 
@@ -73,15 +75,36 @@ def test_every_link_to_a_heading_finds_it(path: Path) -> None:
             assert anchor in anchors(path.parent / target if target else path), (target, anchor)
 
 
-@pytest.mark.parametrize(
-    "path", [ROOT / "docs/data.md", ROOT / "docs/protocols.md"], ids=lambda path: path.stem
-)
-def test_every_link_to_declarations_becomes_a_table(path: Path) -> None:
-    text = path.read_text()
+@pytest.mark.parametrize("page", ["docs/data.md", "docs/protocols.md"])
+def test_every_link_to_declarations_becomes_a_table(page: str) -> None:
+    text = (ROOT / page).read_text()
     assert ALONE.search(text)
-    made = with_tables(text, f"docs/{path.name}")
+    made = with_tables(text, page)
     assert not ALONE.search(made)
     assert made.count("\n| --- |") >= len(ALONE.findall(text))
+
+
+def test_the_home_page_has_what_was_best_and_how_many_numbers_are_reproduced() -> None:
+    text = (ROOT / "README.md").read_text()
+    links = {target for _, target in ALONE.findall(text)}
+    assert links == {"LEADERBOARD.md#where-to-start", "LEADERBOARD.md#papers"}
+    made, page = with_tables(text, "README.md"), (ROOT / "LEADERBOARD.md").read_text()
+    assert not ALONE.search(made)
+    commands = re.findall(r"\| `papers train \S+ PATH` \|", page)
+    assert len(commands) > 3 and all(command in made for command in commands)
+    assert re.search(r"^- Of \d+ reported numbers: .*reproduced", made, re.MULTILINE)
+    assert "- Nobody has run" in made
+
+
+@pytest.mark.parametrize("paper", paper_names())
+def test_a_papers_page_opens_with_its_pictures(paper: str) -> None:
+    text = (ROOT / f"papers/{paper}/README.md").read_text()
+    image = Image(f"papers/{paper}/README.md", "arms.svg", "The arms.", b"")
+    made = pictures_first(text, [image])
+    places = [made.index(part) for part in ("```mermaid", "](claims.svg)", "arms.svg", "\n## ")]
+    assert places == sorted(places) and made.startswith(text.splitlines()[0])
+    # Nothing is lost.
+    assert sorted(pictures_first(text, []).split()) == sorted(text.split())
 
 
 def cells(table: str, row: str) -> list[str]:

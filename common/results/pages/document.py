@@ -207,7 +207,8 @@ def whole_page(title: str, parts: Iterable[str], base: str = "") -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'{head}<title>{escape(title)}</title><link rel="stylesheet" href="page.css">'
+        f'{head}<title>{escape(title)}</title><link rel="icon" href="data:,">'
+        '<link rel="stylesheet" href="page.css">'
         '<script src="page.js" defer></script></head><body>\n'
         + "\n".join(parts)
         + "\n</body></html>\n"

@@ -12,11 +12,16 @@ from common.results.statistics import half_width
 from common.results.verdicts import Decision
 
 WIDTH, ROW, TOP, BOTTOM = 980, 22, 48, 30
-# Where the names end, the axis begins and ends, and the verdicts begin.
+# Where the names end, the axis begins and ends, and the verdicts begin; a letter's width.
+LETTER = 7
 NAMES, LEFT, RIGHT, VERDICTS = 365, 380, 690, 705
 # The axis is linear near 0 and logarithmic beyond: some differences are fifty times what matters.
 TICKS = (-100, -30, -10, -3, -1, 0, 1, 3, 10, 30, 100)
 LEAST = 3.0
+LEGEND = (
+    "ahead by, in units of the smallest difference that matters; "
+    "filled: real data; hollow: generated data"
+)
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 .small { font-size: 11px; } .axis { stroke: #8c959f; } .dashed { stroke-dasharray: 3 3; }
@@ -83,17 +88,18 @@ def headline_forest(board: Leaderboard) -> str:
 def forest(title: str, bars: Sequence[Bar]) -> str:
     """Returns ``bars`` as SVG, each with a mark: filled on real data, hollow on generated ones."""
     height = TOP + ROW * len(bars) + BOTTOM
+    start = max(NAMES - LETTER * max(len(bar.name) for bar in bars), 0)
     ends = [abs(bar.gap) + (bar.half or 0.0) for bar in bars]
     axis = _Axis(max([LEAST, *ends]) * 1.1)
     parts = [
-        _text(0, 14, title),
-        _text(0, 32, "filled: real data; hollow: generated data", "small"),
-        _text(LEFT, 32, "ahead by, in units of the smallest difference that matters", "small"),
+        _text(start, 14, title),
+        _text(start, 32, LEGEND, "small"),
         *axis.lines(TOP - 4, height - BOTTOM),
     ]
     for place, bar in enumerate(bars):
         parts += _row(bar, TOP + ROW * place + ROW // 2, axis)
-    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
+    width = WIDTH - start
+    size = f'viewBox="{start} 0 {width} {height}" width="{width}" height="{height}"'
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">\n'

@@ -37,6 +37,8 @@ def test_each_arm_has_a_line_a_seed_and_their_mean_against_the_epoch(make_record
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == ["swav/cifar10", "swav/cifar10:other"]
     assert to_png(figure).startswith(b"\x89PNG")
+    watched = compared_curves(side_by_side(records), ("diag/",), "Watched")
+    assert [axes.get_title() for axes in watched.axes] == ["diag/std on cifar10"]
 
 
 def test_an_arm_looks_alike_in_every_panel_and_in_the_legend(make_record):
