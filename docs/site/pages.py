@@ -38,6 +38,8 @@ LIBRARY = {
     "Training": ["common/training"],
     "Data": ["common/data", "common/data/*"],
 }
+# What a user meets of the modules of data; the others read and check files.
+OF_DATA = ("batch", "config", "contract", "graph", "modality", "module", "sampler", "views")
 # A paper's modules, the first ones to be read first; these others are not for use from outside.
 FIRST = ("config", "module", "loss")
 INNER = ("__init__", "plots", "reference", "steps")
@@ -71,6 +73,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             files.append(File.generated(config, uri, abs_src_path=str(path)))
     for title, folders in LIBRARY.items():
         found = [path for folder in folders for path in ROOT.glob(f"{folder}/*.py")]
+        found = [path for path in found if path.stem in OF_DATA or title != "Data"]
         text = _api(title, sorted(path for path in found if path.stem != "__init__"))
         files.append(File.generated(config, _library_path(title), content=text))
     for paper in paper_names():
