@@ -7,8 +7,10 @@ writes, or an error in the code, which is made here while the run trains.
 import csv
 import io
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from itertools import product
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -30,24 +32,30 @@ TABLE: dict[str, Any] = yaml.safe_load(
 FAULTS: dict[str, dict[str, Any]] = {row["id"]: row for row in TABLE["faults"]}
 SHORT = ["tracking.mode=disabled", "tracking.plots=false", "trainer.threads=1"]
 NOUNS = "cat dog bird fish horse tree house road river stone".split()
+LIGHTS = "dim faint plain bright dazzling".split()
+ROWS = "top middle bottom".split()
+COLUMNS = "left centre right".split()
 VERBS = "sees follows finds leaves hears".split()
 
 
-def make_runs(ids: Iterable[str], folder: Path) -> dict[str, Path]:
+def make_runs(ids: Iterable[str], folder: Path, *, healthy: bool = False) -> dict[str, Path]:
     """Trains the faults ``ids`` below ``folder``, one after the other; returns their run folders.
 
-    A training that stops because its loss is not finite leaves its folder as it leaves a user's.
+    With ``healthy`` they are trained without what was planted. A training that stops because its
+    loss is not finite leaves its folder as it leaves a user's.
     """
     found = {}
     for name in ids:
         row, place = FAULTS[name], folder / name
+        fault = {} if healthy else row["fault"]
         place.mkdir(parents=True)
-        words = [*SHORT, *row.get("small", []), *row["words"]]
-        if "data" in row:
-            words.insert(0, str(DATA[row["data"]](place)))
-        with ERRORS[row["error"]]() if "error" in row else nullcontext():
+        words = [*SHORT, *row.get("small", []), *row.get("words", []), *fault.get("words", [])]
+        if data := fault.get("data", row.get("data")):
+            words.insert(0, str(DATA[data](place)))
+        recipe = fault.get("recipe", row["recipe"])
+        with ERRORS[fault["error"]]() if "error" in fault else nullcontext():
             try:
-                train_words(row["recipe"], words, place / "runs", Console(file=io.StringIO()))
+                train_words(recipe, words, place / "runs", Console(file=io.StringIO()))
             except LikewiseError as error:
                 if "train/loss is" not in str(error):
                     raise
@@ -74,8 +82,8 @@ def digits(folder: Path) -> Path:
 
 
 def copied_images(folder: Path) -> Path:
-    """Writes 40 images, each 16 times."""
-    return _images(folder, 10, 40, 16)
+    """Writes eight images, each 80 times."""
+    return _images(folder, 10, 8, 80)
 
 
 def two_classes(folder: Path) -> Path:
@@ -83,27 +91,52 @@ def two_classes(folder: Path) -> Path:
     return _images(folder, 2, 340, 1)
 
 
+def _captions(folder: Path, said: Callable[[str, str, str, str], str]) -> Path:
+    """Writes 480 images, of 45 kinds in each of ten classes, with what ``said`` says of them."""
+    source, counts, rows = load_digits(), Counter[int](), []
+    kinds = list(product(LIGHTS, ROWS, COLUMNS))
+    (folder / "images").mkdir()
+    for number in range(480):
+        target = int(source.target[number])
+        light, row, column = kinds[counts[target] % len(kinds)]
+        counts[target] += 1
+        picture = np.zeros((32, 32))
+        top, left = 8 * ROWS.index(row), 8 * COLUMNS.index(column)
+        digit = source.images[number].repeat(2, 0).repeat(2, 1)
+        picture[top : top + 16, left : left + 16] = digit * (3 + 3 * LIGHTS.index(light))
+        image = Image.fromarray(picture.astype("uint8")).convert("RGB")
+        image.save(folder / "images" / f"{number}.png")
+        rows.append((f"images/{number}.png", said(NOUNS[target], light, row, column)))
+    return _table(folder / "captions.csv", ["filepath", "caption"], rows)
+
+
+def many_captions(folder: Path) -> Path:
+    """Writes 480 images with captions that differ: class, light and place."""
+    return _captions(folder, "a {1} picture of a {0} at the {2} {3}".format)
+
+
 def few_captions(folder: Path) -> Path:
     """Writes 480 images with ten different captions, each of which says the class alone."""
-    source = load_digits()
-    (folder / "images").mkdir()
-    rows = []
-    for number in range(480):
-        picture = Image.fromarray((source.images[number] * 15).astype("uint8")).resize((32, 32))
-        picture.convert("RGB").save(folder / "images" / f"{number}.png")
-        noun = NOUNS[source.target[number]]
-        rows.append((f"images/{number}.png", f"a picture of a {noun}"))
-    return _table(folder / "captions.csv", ["filepath", "caption"], rows)
+    return _captions(folder, "a picture of a {0}".format)
+
+
+def _texts(folder: Path, different: int, copies: int) -> Path:
+    draw = random.Random(0)
+    sentences = [f"the {a} {verb} the {b}" for a in NOUNS for verb in VERBS for b in NOUNS]
+    lines = draw.sample(sentences, different) * copies
+    draw.shuffle(lines)
+    (folder / "texts.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return folder / "texts.txt"
+
+
+def texts(folder: Path) -> Path:
+    """Writes 500 different sentences in a random order."""
+    return _texts(folder, 500, 1)
 
 
 def copied_texts(folder: Path) -> Path:
     """Writes 60 sentences, each 12 times, in a random order."""
-    draw = random.Random(0)
-    sentences = [f"the {a} {verb} the {b}" for a in NOUNS for verb in VERBS for b in NOUNS]
-    lines = draw.sample(sentences, 60) * 12
-    draw.shuffle(lines)
-    (folder / "texts.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return folder / "texts.txt"
+    return _texts(folder, 60, 12)
 
 
 def _table(path: Path, header: list[str], rows: list[tuple[Any, ...]]) -> Path:
@@ -138,6 +171,15 @@ def no_gradient() -> Iterator[None]:
 
 
 DATA: dict[str, Callable[[Path], Path]] = {
-    each.__name__: each for each in (digits, copied_images, two_classes, few_captions, copied_texts)
+    each.__name__: each
+    for each in (
+        digits,
+        copied_images,
+        two_classes,
+        many_captions,
+        few_captions,
+        texts,
+        copied_texts,
+    )
 }
 ERRORS = {each.__name__: each for each in (no_stop_gradient, no_gradient)}
