@@ -1,5 +1,6 @@
 """How a run ends: it is stopped and can go on, its log says why, and its folder is given back."""
 
+import re
 import signal
 import threading
 import time
@@ -23,6 +24,12 @@ from common.training.position import batches_seen
 
 # What a user, a cluster and a terminal that is closed end a run with.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# What torch says of a full memory on each kind of device.
+FULL = re.compile("out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
+MEMORY_ADVICE = (
+    "the memory is full: let the encoder take the batch in parts with trainer.microbatch=auto, or "
+    "a smaller number where it is set; or lower data.batch_size"
+)
 
 
 def heeded() -> tuple[int, ...]:
@@ -228,18 +235,21 @@ def _joins_on_one_node(trainer: Trainer) -> bool:
 
 
 @contextmanager
-def _worker_deaths_in_words() -> Iterator[None]:
-    """Torch's signal handler raises wherever the training stands, also outside of the loader.
+def _deaths_in_words() -> Iterator[None]:
+    """Says how a worker died, or that the memory is full, and the mend.
 
-    Code that it interrupts may make an error of its own of it, as `inspect` does.
+    Torch's signal handler raises wherever the training stands, also outside of the loader. Code
+    that it interrupts may make an error of its own of it, as `inspect` does.
     """
     try:
         yield
     except Exception as error:
         first: BaseException | None = error
         while first is not None:
-            if isinstance(first, RuntimeError) and (said := died_in_words(first)):
-                raise LikewiseError(said) from error
+            if isinstance(first, RuntimeError):
+                full = FULL.search(str(first)) and MEMORY_ADVICE
+                if said := died_in_words(first) or full:
+                    raise LikewiseError(said) from error
             first = first.__cause__ or first.__context__
         raise
 
@@ -249,7 +259,7 @@ def ended_in_words(run: RunFolder, terminations: Terminations) -> Iterator[None]
     """Says in the log, too, why the work on ``run`` ended early; gives the folder back."""
     go_on = f"go on with: papers resume {run.path}"
     try:
-        with _worker_deaths_in_words():
+        with _deaths_in_words():
             yield
     except LikewiseError as error:
         if isinstance(error, RunStopped) and not is_main_process():

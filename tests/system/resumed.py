@@ -150,6 +150,15 @@ CASES = {
         "evaluation.online=[sts]",
         "evaluation.every_batches=10",
     ],
+    # Dropout, drawn again in the backward pass.
+    "simcse-parts": [
+        "data.glossary_entries=40",
+        "data.definitions=10",
+        "data.batch_size=32",
+        "trainer.batches=30",
+        "trainer.checkpoint_every_batches=8",
+        "trainer.microbatch=12",
+    ],
     # Two rounds: the second begins with batch 25.
     "defsent_plus": [
         "data.glossary_entries=32",

@@ -5,6 +5,7 @@ import os
 import signal
 
 import pytest
+import torch
 from rich.console import Console
 
 from common.config.files import write_atomic
@@ -197,6 +198,13 @@ def test_a_dead_worker_is_named_where_other_code_has_made_an_error_of_it(
     play(monkeypatch, interrupted)
     with pytest.raises(LikewiseError, match=r"\(Killed\); .*memory"):
         start_run(recipe, tmp_path, console)
+
+
+def test_a_full_memory_is_answered_by_parts(recipe, tmp_path, console, monkeypatch):
+    play(monkeypatch, lambda _run: torch.empty(2**60))
+    with pytest.raises(LikewiseError, match=r"memory is full.*trainer\.microbatch=auto"):
+        start_run(recipe, tmp_path, console)
+    assert "trainer.microbatch=auto" in log_of(tmp_path)
 
 
 def test_an_interrupt_in_which_lightnings_clean_up_fails_is_one(
