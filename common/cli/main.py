@@ -288,6 +288,20 @@ def explain_command(
     explain_run(run_dir, given, other, out, samples, force, console)
 
 
+@app.command("doctor")
+def doctor_command(
+    run_dir: RunArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the findings as JSON.")] = False,
+) -> None:
+    """Says what is wrong with a run: each finding with its figure and the next thing to try.
+
+    It takes two steps of the training again, without learning, beside the untrained encoder.
+    """
+    from common.cli.doctor import diagnose
+
+    diagnose(run_dir, as_json, console)
+
+
 @app.command("recommend")
 def recommend_command(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's folder.")],

@@ -1,0 +1,33 @@
+"""What `papers doctor` does: shows what is wrong with a run, and what to try."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from common.config.console import plain_table, print_table
+from common.runs.folder import open_run
+
+
+def diagnose(run_dir: Path, as_json: bool, console: Console) -> None:
+    """Shows the findings of a run, each with its figure and the next thing to try.
+
+    Raises:
+        UsageError: No run's folder.
+        DataError: The run's data are not where they were.
+    """
+    run = open_run(run_dir)
+    from common.doctor.findings import find
+    from common.doctor.look import look
+
+    found = find(look(run))
+    if as_json:
+        console.file.write(json.dumps([one._asdict() for one in found], indent=2) + "\n")
+        return
+    if not found:
+        console.print(f"{run_dir}: nothing found", highlight=False, soft_wrap=True)
+        return
+    table = plain_table("finding", "figure", "to try")
+    for one in found:
+        table.add_row(*one)
+    print_table(table, console)

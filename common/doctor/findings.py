@@ -1,0 +1,287 @@
+"""What a look at a run finds, each with its figure and the next thing to try."""
+
+import math
+from collections.abc import Callable, Iterator
+from statistics import median
+from typing import Any, NamedTuple
+
+from common.doctor.look import Look
+from common.results.metrics import BESIDE, ERROR
+
+# Of the loss of chance: nearer to it than this, next to nothing is told apart.
+NEAR_CHANCE = 0.02
+# So large a share of a row's pairs has weight in a softmax that is all but flat.
+FLAT = 0.9
+# 1 - |mean|^2 of unit vectors: below it all inputs are one vector.
+CONSTANT = 1e-3
+# Directions of the variance: with fewer than two, one of them has most of it. So it is of few
+# classes, too, which leave the others: the effective rank of the untrained encoder's falls less.
+FEW, FEWER = 2.0, 1 / 3
+# Half of the variance lies between the modalities.
+GAP = 0.5
+# Of the other samples of a batch. Ten classes give a tenth, and methods bear it; above a third most
+# clusters are torn. A caption that comes again is a positive, whatever else is in the batch.
+SAME_CLASS, SAME_TEXT = 0.3, 0.05
+REPEATED = 0.2
+# Squared distance of an input's views, by that of different inputs.
+ALIKE, DIFFERENT = 0.01, 0.9
+# Of the norm of the weights; and similarities of a batch, compared by CKA.
+MOVED, KEPT = 0.01, 0.98
+THROWN = 10.0
+RISING = 0.5
+# Standard deviation of scores: far above CLIP's, whose scale ends at 100; and one below which most
+# pairs weigh alike within a factor of two.
+SHARP, BLUNT = 20.0, 0.6
+SPREAD_OUT = 0.3
+STALE = 0.5
+# Rows that a metric is taken to be a mean over: records do not tell their number.
+TESTED = 1000
+LESS_ERROR = 0.01
+THRESHOLDED = ("_f1", "_precision", "_recall", "_ties")
+
+
+class Finding(NamedTuple):
+    """A name of `docs/doctor.md`, the figure that shows it, and what to try."""
+
+    name: str
+    figure: str
+    advice: str
+
+
+def find(look: Look) -> list[Finding]:
+    """Returns what is wrong with the run of ``look``, causes before what they lead to."""
+    return [finding for rule in RULES for finding in rule(look)]
+
+
+def rate_too_high(look: Look) -> Iterator[Finding]:
+    """The loss is no number, or a step fails; or weights are many times what they began as."""
+    advice = f"optimizer.lr={look.recipe.optimizer.lr / 10:.2g}"
+    losses = [value for _, value in look.curve("train/epoch_loss", "train/loss")]
+    far = _far(look)
+    if "optimizer.lr" in look.failed:
+        yield Finding("rate-too-high", f"a step ends with: {look.failed}", advice)
+    elif look.record is None and look.stopped:
+        yield Finding("rate-too-high", look.stopped, advice)
+    elif far is not None and far > THROWN:
+        yield Finding("rate-too-high", f"weights moved by {far:.0f} times their norm", advice)
+    elif (
+        losses and look.untrained.chance and losses[-1] > max(losses[0], 2 * look.untrained.chance)
+    ):
+        yield Finding(
+            "rate-too-high", f"the loss rose from {losses[0]:.3f} to {losses[-1]:.3f}", advice
+        )
+
+
+def _far(look: Look) -> float | None:
+    """Returns how far parts that learn have moved, the median of them."""
+    found = [part.distance for part in look.parts.values() if part.learns and not part.still]
+    return median(found) if found else None
+
+
+def rate_too_low(look: Look) -> Iterator[Finding]:
+    """The encoder is all but the one that the training began with."""
+    far = _far(look)
+    if far is None or look.kept is None or far >= MOVED or look.kept <= KEPT:
+        return
+    figure = f"weights moved by {far:.2%} of their norm; CKA with the untrained {look.kept:.4f}"
+    yield Finding("rate-too-low", figure, f"optimizer.lr={look.recipe.optimizer.lr * 10:.2g}")
+
+
+def warmup_too_long(look: Look) -> Iterator[Finding]:
+    """The rate is at its highest only after half of the training."""
+    curve = look.curve("train/lr", "train/lr_0")
+    top = max((value for _, value in curve), default=0.0)
+    peak = next((batch for batch, value in curve if value >= top * (1 - 1e-6)), 0)
+    if not curve or curve[0][1] >= top or peak <= RISING * look.position:
+        return
+    method, epochs = look.recipe.method, look.recipe.trainer.epochs
+    advice = f"optimizer.warmup_epochs={epochs // 10}"
+    if getattr(method, "warmup_batches", 0):
+        advice = f"method.warmup_batches={max(look.position // 10, 1)}"
+    share = peak / look.position
+    yield Finding("warmup-too-long", f"the rate rises for {share:.0%} of the batches", advice)
+
+
+def frozen(look: Look) -> Iterator[Finding]:
+    """A part has the weights that it began with, while others have moved."""
+    still = [name for name, part in look.parts.items() if part.still]
+    if not still or len(still) == len(look.parts):
+        return
+    momentum = getattr(look.recipe.method, "momentum", None)
+    advice = "method.momentum=0.99" if momentum == 1 else "see what stops its gradient"
+    yield Finding("frozen", f"{', '.join(still)}: weights equal the initial ones", advice)
+
+
+def stale_keys(look: Look) -> Iterator[Finding]:
+    """The oldest keys of the queue are far from what the encoder makes of their inputs now."""
+    if look.stale is None or look.stale <= STALE:
+        return
+    figure = (
+        f"a key of the queue is {look.stale:.0%} as far from its present self as other keys are"
+    )
+    length = getattr(look.recipe.method, "queue_length", 0)
+    yield Finding(
+        "stale-keys", figure, f"method.momentum=0.99 or method.queue_length={length // 4}"
+    )
+
+
+def temperature(look: Look) -> Iterator[Finding]:
+    """Scores differ by many times the temperature, or by a fraction of it."""
+    now, begun = look.trained or look.untrained, look.untrained
+    sharp = max((one.contrast.deviation for one in (now, begun) if one.contrast), default=0.0)
+    if sharp > SHARP:
+        figure = f"scores deviate by {sharp:.0f} times the temperature"
+        yield Finding("temperature-too-low", figure, _temperature(look, sharp / 2))
+    vectors = now.projection or now.embedding
+    if now.contrast and now.contrast.deviation < BLUNT and vectors.spread > SPREAD_OUT:
+        figure = f"scores deviate by {now.contrast.deviation:.2g} of the temperature; "
+        figure += f"{now.contrast.counted:.0%} of the pairs count"
+        yield Finding(
+            "temperature-too-high", figure, _temperature(look, now.contrast.deviation / 2)
+        )
+
+
+def _temperature(look: Look, factor: float) -> str:
+    """Returns the setting with which scores deviate by about 2."""
+    method: Any = look.recipe.method
+    if hasattr(method, "temperature"):
+        return f"method.temperature={method.temperature * factor:.2g}"
+    if hasattr(method, "scale"):
+        return f"method.scale={method.scale / factor:.2g}"
+    return "another temperature of method"
+
+
+def views(look: Look) -> Iterator[Finding]:
+    """Views of an input differ by nothing, or by as much as inputs do."""
+    start = look.untrained.noise
+    if start is None:
+        return
+    figure = f"views of an input differ by {start:.1%} of what inputs do"
+    if start < ALIKE:
+        yield Finding("views-too-alike", figure, "data.views with jitter or a smaller area")
+    if start > DIFFERENT and look.trained and (look.trained.noise or 0) > DIFFERENT:
+        figure += f", and after training by {look.trained.noise:.1%}"
+        yield Finding("views-too-different", figure, "data.views with a larger area")
+
+
+def duplicates(look: Look) -> Iterator[Finding]:
+    """Many samples repeat earlier ones."""
+    for title, share in look.repeated.items():
+        if share > REPEATED:
+            advice = "data.path without the copies"
+            yield Finding("duplicates", f"{share:.0%} of the {title} repeat others", advice)
+
+
+def false_negatives(look: Look) -> Iterator[Finding]:
+    """Many of a batch's other samples have the anchor's own class or text."""
+    trained = look.trained or look.untrained
+    if trained.contrast is None or look.labels_count:
+        return
+    for title, most in (("labels", SAME_CLASS), ("texts", SAME_TEXT)):
+        share = look.alike.get(title, 0.0)
+        if share > most:
+            figure = f"{share:.0%} of the other samples of a batch have the same {title[:-1]}"
+            yield Finding("false-negatives", figure, "a loss that leaves them out, or more classes")
+
+
+def chance_level(look: Look) -> Iterator[Finding]:
+    """The loss is what it is where no input is told from another."""
+    trained = look.trained
+    if trained is None or not trained.loss or not trained.chance or trained.contrast is None:
+        return
+    gained = (trained.chance - trained.loss) / abs(trained.chance)
+    if gained < NEAR_CHANCE and trained.contrast.counted > FLAT:
+        figure = (
+            f"the loss is {trained.loss:.4f}; where nothing is told apart, {trained.chance:.4f}"
+        )
+        yield Finding("chance-level", figure, f"optimizer.lr={look.recipe.optimizer.lr / 3:.2g}")
+
+
+def collapse(look: Look) -> Iterator[Finding]:
+    """All inputs are one vector, or most of what they differ by is one direction."""
+    trained = look.trained
+    if trained is None:
+        return
+    begun = look.untrained
+    kinds = {"embeddings": (trained.embedding, begun.embedding)}
+    if trained.projection and begun.projection:
+        kinds["projections"] = (trained.projection, begun.projection)
+    for kind, (now, before) in kinds.items():
+        if now.spread < CONSTANT and now.spread < before.spread / 2:
+            figure = f"{kind} spread by {now.spread:.1e} of 1; untrained {before.spread:.1e}"
+            yield Finding("constant-collapse", figure, _lower_rate(look, 3))
+            return
+    for kind, (now, before) in kinds.items():
+        if now.directions < FEW and now.rank < FEWER * before.rank:
+            figure = f"{kind} vary in {now.directions:.1f} directions, of effective rank "
+            figure += f"{now.rank:.0f}; untrained {before.directions:.1f} and {before.rank:.0f}"
+            yield Finding("dimensional-collapse", figure, "a larger data.batch_size")
+            return
+
+
+def _lower_rate(look: Look, factor: float) -> str:
+    return f"optimizer.lr={look.recipe.optimizer.lr / factor:.2g}"
+
+
+def modality_gap(look: Look) -> Iterator[Finding]:
+    """Most of what embeddings differ by is their modality."""
+    trained = look.trained
+    if trained is not None and trained.gap is not None and trained.gap > GAP:
+        figure = f"{trained.gap:.0%} of the variance is between modalities"
+        yield Finding("modality-gap", figure, "a higher temperature, or longer training")
+
+
+def nothing_learnt(look: Look) -> Iterator[Finding]:
+    """No metric is better than with the untrained encoder, beyond chance, or most are worse."""
+    start = look.record.references.get("untrained", {}) if look.record else {}
+    found = look.record.metrics if look.record else {}
+    gains = {
+        name: _gain(name, value, before)
+        for name, value in found.items()
+        if value is not None and (before := start.get(name)) is not None and _judges(name)
+    }
+    worse = sum(gain < 0 for gain, _ in gains.values())
+    if not gains or (
+        any(gain > noise for gain, noise in gains.values()) and 3 * worse <= 2 * len(gains)
+    ):
+        return
+    best = max(gains, key=lambda name: gains[name][0] / gains[name][1])
+    figure = f"{best.split('/')[-1]} {found[best]:.4g}, untrained {start[best]:.4g}"
+    if worse > 1:
+        figure += f"; {worse} of {len(gains)} metrics are worse"
+    yield Finding("nothing-learnt", figure, "what stands above; else a longer training")
+
+
+def _judges(metric: str) -> bool:
+    return not BESIDE.search(metric) and not metric.split("@")[0].endswith(THRESHOLDED)
+
+
+def _gain(metric: str, value: float, before: float) -> tuple[float, float]:
+    """Returns by how much ``value`` is better, and by how much it may be so by chance."""
+    if ERROR.search(metric):
+        return before - value, LESS_ERROR * abs(before)
+    unit = 100 if max(abs(value), abs(before)) > 1.5 else 1
+    variance = sum(
+        min(max(x / unit, 0), 1) * (1 - min(max(x / unit, 0), 1)) for x in (value, before)
+    )
+    if "spearman" in metric or "pearson" in metric:
+        variance = 2.0
+    # Both are measured on the same rows, so that half of the variance is in common.
+    return value - before, unit * math.sqrt(2 * (variance + 1 / TESTED) / TESTED)
+
+
+RULES: tuple[Callable[[Look], Iterator[Finding]], ...] = (
+    rate_too_high,
+    rate_too_low,
+    warmup_too_long,
+    frozen,
+    stale_keys,
+    temperature,
+    views,
+    duplicates,
+    false_negatives,
+    collapse,
+    modality_gap,
+    chance_level,
+    nothing_learnt,
+)

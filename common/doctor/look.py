@@ -1,0 +1,314 @@
+"""What is measured of a run: its curves, its batches, and its encoder as it began and as it is."""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from common.backbones.modes import evaluating
+from common.config.schema import Recipe
+from common.doctor.inputs import calls, digests
+from common.doctor.measures import (
+    Contrast,
+    Spread,
+    contrast_of,
+    gap_share,
+    partner_found,
+    spread_of,
+    view_noise,
+)
+from common.doctor.watch import Step, watch
+from common.errors import LikewiseError
+from common.results.record import Record, read_record
+from common.runs.folder import RunFolder
+from common.runs.loading import load_run
+from common.runs.run import prepare_run
+from common.training.fit import Experiment, build_module
+
+STEPS = 2
+# Samples whose digests are compared.
+SAMPLES = 2048
+
+NONE = torch.tensor([-1])
+
+Curve = list[tuple[int, float]]
+
+
+class Moved(NamedTuple):
+    """How far training has moved a part: of its parameters' norm; ``still``: not at all."""
+
+    distance: float
+    still: bool
+    learns: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoder:
+    """What a batch shows of the module with one set of weights.
+
+    ``loss`` and ``chance`` are means over steps; ``noise``, ``found`` and ``gap`` are None where
+    there are no two views, or no two modalities.
+    """
+
+    loss: float | None
+    chance: float | None
+    contrast: Contrast | None
+    embedding: Spread
+    projection: Spread | None
+    noise: float | None
+    found: float | None
+    gap: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """All that findings are made of.
+
+    ``curves``: metrics of the training by name; ``repeated``: by kind of input the share of samples
+    that repeat an earlier one; ``alike``: the share of a batch's other samples that have a sample's
+    own label or text.
+    """
+
+    recipe: Recipe
+    curves: dict[str, Curve]
+    record: Record | None
+    position: int
+    stopped: str
+    failed: str
+    trained: Encoder | None
+    untrained: Encoder
+    kept: float | None
+    parts: dict[str, Moved] = field(default_factory=dict)
+    repeated: dict[str, float] = field(default_factory=dict)
+    alike: dict[str, float] = field(default_factory=dict)
+    batch: int = 0
+    labels_count: bool = False
+    stale: float | None = None
+
+    def curve(self, *names: str) -> Curve:
+        """Returns the first of the curves ``names`` that there is, else an empty one."""
+        return next((self.curves[name] for name in names if name in self.curves), [])
+
+
+def look(run: RunFolder) -> Look:
+    """Measures a run; its batches are those that its training ended with.
+
+    Raises:
+        LikewiseError: No recipe, or data that are not to be had.
+    """
+    recipe = run.read_recipe()
+    curves, record = read_curves(run), read_record(run.record) if run.record.is_file() else None
+    experiment, has_weights = _last_state(run, recipe)
+    position = _position(curves, experiment)
+    untrained = Experiment(recipe, experiment.data, build_module(recipe, experiment.data))
+    fresh = _take_buffers(untrained.module, experiment.module)
+    start = max(position - STEPS, 0)
+    steps = watch(untrained, start, STEPS)
+    began = _encoder(untrained, steps)
+    trained, kept = None, None
+    if has_weights:
+        steps = watch(experiment, start, STEPS)
+        trained = _encoder(experiment, steps)
+        kept = _kept(experiment, untrained, steps[0].batch)
+    repeated, alike, batch = _samples(experiment.data)
+    return Look(
+        recipe=recipe,
+        curves=curves,
+        record=record,
+        position=position,
+        stopped=_stopped(run),
+        failed=next((step.failed for step in steps if step.failed), ""),
+        trained=trained,
+        untrained=began,
+        kept=kept,
+        parts=_parts(experiment, untrained) if has_weights else {},
+        repeated=repeated,
+        alike=alike,
+        batch=batch,
+        labels_count=any(step.labels_count for step in steps),
+        stale=_stale(experiment, fresh) if has_weights else None,
+    )
+
+
+def read_curves(run: RunFolder) -> dict[str, Curve]:
+    """Returns the metrics of a run's training by name, each as (batch, value); none yet: empty."""
+    path, found = run.path / "metrics.csv", dict[str, Curve]()
+    if path.is_file():
+        with path.open(encoding="utf-8", newline="") as lines:
+            for row in csv.DictReader(lines):
+                found.setdefault(row["key"], []).append((int(row["batch"]), float(row["value"])))
+    return found
+
+
+def _stopped(run: RunFolder) -> str:
+    """Returns why the run ended early, as its log says it; "" where it did not."""
+    log = run.path / "log.txt"
+    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    said = [line.split("ended: ", 1)[1] for line in lines if "  ended: " in line]
+    return said[-1] if said else ""
+
+
+def _last_state(run: RunFolder, recipe: Recipe) -> tuple[Experiment, bool]:
+    """Returns the run's experiment, and whether a checkpoint gave its weights."""
+    try:
+        return load_run(run), True
+    except LikewiseError:  # it ended before its first checkpoint, or lost it
+        return prepare_run(recipe, training_follows=False), False
+
+
+def _position(curves: dict[str, Curve], experiment: Experiment) -> int:
+    """Returns how many batches the training took; the best weights may be of an earlier one."""
+    seen = int(experiment.module.get_buffer("batches_seen"))
+    return max([seen, *(curve[-1][0] for curve in curves.values())])
+
+
+@torch.no_grad()
+def _take_buffers(module: Any, other: Any) -> dict[str, Tensor]:
+    """Gives ``module`` the buffers of ``other``, such as stages begun; returns its own."""
+    left, own = dict(other.named_buffers()), dict[str, Tensor]()
+    for name, buffer in module.named_buffers():
+        own[name] = buffer.clone()
+        if buffer.shape == left[name].shape:
+            buffer.copy_(left[name])
+    return own
+
+
+def _encoder(experiment: Experiment, steps: list[Step]) -> Encoder:
+    module, batch = experiment.module, steps[0].batch
+    views = embeddings(module, batch)
+    first, second = views[0], views[1] if len(views) > 1 else None
+    z = projections(module, batch)
+    pair = z or views
+    two_modalities = hasattr(module, "project_text")
+    scored = hasattr(batch, "ids") and bool((getattr(batch, "targets", NONE) >= 0).any())
+    paired = second is not None and first.shape == second.shape and not (two_modalities or scored)
+    noise = view_noise(*views[:2]) if paired else None
+    contrasts = [contrast_of(scores) for step in steps for scores in step.scores]
+    widest = max(filter(None, contrasts), key=lambda one: one.columns, default=None)
+    return Encoder(
+        loss=_mean([step.loss for step in steps]),
+        chance=_mean([step.chance for step in steps]),
+        contrast=widest,
+        embedding=spread_of(first),
+        projection=spread_of(z[0]) if z else None,
+        noise=noise,
+        found=partner_found(*pair[:2]) if paired or two_modalities else None,
+        gap=gap_share(*z[:2]) if two_modalities else None,
+    )
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+@torch.no_grad()
+def embeddings(module: Any, batch: Any) -> list[Tensor]:
+    """Returns what ``embed`` makes of each view, ``(rows, dim)``, as in training."""
+    verbs = {"": "embed", "image": "embed", "text": "embed_text"}
+    found = [getattr(module, verbs[kind])(*given) for kind, given in calls(batch)]
+    return [h.flatten(1) for h in found]
+
+
+@torch.no_grad()
+def projections(module: Any, batch: Any) -> list[Tensor]:
+    """Returns what is contrasted of each view, ``(rows, dim)``; none where no verb gives it."""
+    if hasattr(module, "project_text"):
+        verbs = {"image": module.project_image, "text": module.project_text}
+        return [verbs[kind](*given) for kind, given in calls(batch)]
+    if not hasattr(module, "project"):
+        return []
+    try:
+        found = [module.project(*given) for _, given in calls(batch)]
+    except (AttributeError, TypeError, IndexError, RuntimeError):  # a verb of other arguments
+        return []
+    return [(z[0] if isinstance(z, tuple) else z).flatten(1) for z in found]
+
+
+def _kept(experiment: Experiment, untrained: Experiment, batch: Any) -> float:
+    """Returns the linear CKA of the trained and the untrained embeddings of a batch."""
+    with evaluating(experiment.module), evaluating(untrained.module):
+        pair = [embeddings(one.module, batch)[0].double() for one in (experiment, untrained)]
+    a, b = (h - h.mean(0) for h in pair)
+    both = (a.T @ b).square().sum()
+    return float(both / ((a.T @ a).norm() * (b.T @ b).norm()).clamp(min=1e-12))
+
+
+def _parts(experiment: Experiment, untrained: Experiment) -> dict[str, Moved]:
+    """Returns how far each part has moved, by the first two words of its parameters' names."""
+    start, groups = dict(untrained.module.named_parameters()), dict[str, list[str]]()
+    now = dict(experiment.module.named_parameters())
+    for name in now:
+        groups.setdefault(".".join(name.split(".")[:2]), []).append(name)
+    found = {}
+    for group, names in groups.items():
+        with torch.no_grad():
+            far = sum(float((now[name] - start[name]).square().sum()) for name in names)
+            size = sum(float(start[name].square().sum()) for name in names)
+        learns = any(now[name].requires_grad for name in names)
+        found[group] = Moved((far / max(size, 1e-12)) ** 0.5, far == 0, learns)
+    return found
+
+
+def _samples(data: Any) -> tuple[dict[str, float], dict[str, float], int]:
+    """Returns the shares of repeated and of alike samples, and how many a batch has."""
+    data.seek(0)
+    seen, alike, size = dict[str, list[bytes]](), dict[str, list[float]](), 0
+    for loaded in data.train_dataloader():
+        for title, found in digests(data, loaded):
+            seen.setdefault(title, []).extend(found)
+            size = len(found)
+            if title == "texts":
+                alike.setdefault(title, []).append(same_share(found))
+        labels = getattr(loaded, "labels", None)
+        if labels is not None and bool((labels >= 0).all()):
+            alike.setdefault("labels", []).append(same_share(labels.tolist()))
+        if not seen or len(next(iter(seen.values()))) >= SAMPLES:
+            break
+    repeated = {title: 1 - len(set(found)) / len(found) for title, found in seen.items()}
+    return repeated, {title: sum(found) / len(found) for title, found in alike.items()}, size
+
+
+def same_share(keys: list[Any]) -> float:
+    """Returns the share of the other ``keys`` that equal a key, on average."""
+    counts, num = Counter(keys).values(), len(keys)
+    return sum(count * (count - 1) for count in counts) / max(num * (num - 1), 1)
+
+
+def _stale(experiment: Experiment, fresh: dict[str, Tensor]) -> float | None:
+    """Returns how far the oldest keys of a queue are from what the encoder makes of their inputs.
+
+    0 where they are equal, 1 where they are no nearer than the keys of other inputs, or were never
+    written; None without a queue.
+
+    Args:
+        experiment: With the weights and the queue that training left.
+        fresh: Buffers of a module that has not begun.
+    """
+    module, queues = experiment.module, dict(experiment.module.named_buffers())
+    name = next((name for name in queues if name.split(".")[-1] == "queue"), None)
+    if name is None or not queues[name].numel() or not bool(queues[name].any()):
+        return None
+    if float((queues[name] == fresh[name]).all(-1).double().mean()) > 0.5:
+        return 1.0
+    kept, seen = _first(queues[name]).clone(), int(module.get_buffer("batches_seen"))
+    rows = len(_written(experiment, name, seen - 1))
+    oldest = max(seen - len(kept) // max(rows, 1), 0)
+    near = _written(experiment, name, oldest) @ kept.T
+    return float((1 - near.amax(1)).mean() / (1 - near.mean()).clamp(min=1e-6))
+
+
+def _first(queue: Tensor) -> Tensor:
+    """Returns the first of several queues, ``(length, dim)``."""
+    return queue.reshape(-1, *queue.shape[-2:])[0]
+
+
+def _written(experiment: Experiment, name: str, position: int) -> Tensor:
+    """Returns what the step at ``position`` writes to the queue ``name``, ``(rows, dim)``."""
+    before = _first(experiment.module.get_buffer(name)).clone()
+    (step,) = watch(experiment, position, 1)
+    after = _first(step.buffers[name])
+    return after[(after != before).any(1)]
