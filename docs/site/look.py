@@ -105,7 +105,7 @@ def _look(
         "request",
         lambda it: None if it.url.startswith((address, "data:")) else said.append(f"asks {it.url}"),
     )
-    page.goto(address + path)
+    page.goto(address + path, timeout=120_000)
     for scheme in ("light", "dark"):
         if scheme == "dark":
             page.emulate_media(color_scheme="dark")
