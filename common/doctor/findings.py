@@ -12,8 +12,9 @@ from common.results.metrics import BESIDE, ERROR
 NEAR_CHANCE = 0.02
 # So large a share of a row's pairs has weight in a softmax that is all but flat.
 FLAT = 0.9
-# 1 - |mean|^2 of unit vectors: below it all inputs are one vector.
-CONSTANT = 1e-3
+# 1 - |mean|^2 of unit vectors, which is 1 less their mean cosine. Projections are compared by their
+# cosines, and begin above .05; embeddings behind a ReLU are alike from the start.
+CONSTANT = {"projections": 0.05, "embeddings": 0.01}
 # Directions of the variance: with fewer than two, one of them has most of it. So it is of few
 # classes, too, which leave the others: the effective rank of the untrained encoder's falls less.
 FEW, FEWER = 2.0, 1 / 3
@@ -22,7 +23,7 @@ GAP = 0.5
 # Of the other samples of a batch. Ten classes give a tenth, and methods bear it; above a third most
 # clusters are torn. A caption that comes again is a positive, whatever else is in the batch.
 SAME_CLASS, SAME_TEXT = 0.3, 0.05
-REPEATED = 0.2
+REPEATED = 0.5
 # Squared distance of an input's views, by that of different inputs.
 ALIKE, DIFFERENT = 0.01, 0.9
 # Of the norm of the weights; and similarities of a batch, compared by CKA.
@@ -132,19 +133,18 @@ def temperature(look: Look) -> Iterator[Finding]:
     if sharp > SHARP:
         figure = f"scores deviate by {sharp:.0f} times the temperature"
         yield Finding("temperature-too-low", figure, _temperature(look, sharp / 2))
-    vectors = now.projection or now.embedding
-    if now.contrast and now.contrast.deviation < BLUNT and vectors.spread > SPREAD_OUT:
-        figure = f"scores deviate by {now.contrast.deviation:.2g} of the temperature; "
-        figure += f"{now.contrast.counted:.0%} of the pairs count"
-        yield Finding(
-            "temperature-too-high", figure, _temperature(look, now.contrast.deviation / 2)
-        )
+    vectors, blunt = now.projection or now.embedding, now.contrast
+    moved = look.kept is not None and look.kept < KEPT
+    if blunt and blunt.deviation < BLUNT and moved and vectors.spread > SPREAD_OUT:
+        figure = f"scores deviate by {blunt.deviation:.2g} of the temperature; "
+        figure += f"{blunt.counted:.0%} of the pairs count"
+        yield Finding("temperature-too-high", figure, _temperature(look, blunt.deviation / 2))
 
 
 def _temperature(look: Look, factor: float) -> str:
     """Returns the setting with which scores deviate by about 2."""
     method: Any = look.recipe.method
-    if hasattr(method, "temperature"):
+    if isinstance(getattr(method, "temperature", None), float):
         return f"method.temperature={method.temperature * factor:.2g}"
     if hasattr(method, "scale"):
         return f"method.scale={method.scale / factor:.2g}"
@@ -207,8 +207,11 @@ def collapse(look: Look) -> Iterator[Finding]:
     if trained.projection and begun.projection:
         kinds["projections"] = (trained.projection, begun.projection)
     for kind, (now, before) in kinds.items():
-        if now.spread < CONSTANT and now.spread < before.spread / 2:
-            figure = f"{kind} spread by {now.spread:.1e} of 1; untrained {before.spread:.1e}"
+        if now.spread < CONSTANT[kind] and now.spread < before.spread / 2:
+            figure = (
+                f"{kind} of different inputs have a cosine of {1 - now.spread:.4f} on average; "
+            )
+            figure += f"untrained {1 - before.spread:.4f}"
             yield Finding("constant-collapse", figure, _lower_rate(look, 3))
             return
     for kind, (now, before) in kinds.items():

@@ -183,7 +183,8 @@ def _encoder(experiment: Experiment, steps: list[Step]) -> Encoder:
     z = projections(module, batch)
     pair = z or views
     two_modalities = hasattr(module, "project_text")
-    scored = hasattr(batch, "ids") and bool((getattr(batch, "targets", NONE) >= 0).any())
+    several = hasattr(batch, "ids") and batch.ids.shape[1] > 1
+    scored = several and bool((getattr(batch, "targets", NONE) >= 0).any())
     paired = second is not None and first.shape == second.shape and not (two_modalities or scored)
     noise = view_noise(*views[:2]) if paired else None
     contrasts = [contrast_of(scores) for step in steps for scores in step.scores]
@@ -221,10 +222,15 @@ def projections(module: Any, batch: Any) -> list[Tensor]:
         return [verbs[kind](*given) for kind, given in calls(batch)]
     if not hasattr(module, "project"):
         return []
+    views = [given for _, given in calls(batch)]
+    refused = (AttributeError, TypeError, IndexError, RuntimeError)
     try:
-        found = [module.project(*given) for _, given in calls(batch)]
-    except (AttributeError, TypeError, IndexError, RuntimeError):  # a verb of other arguments
-        return []
+        found = [module.project(*given) for given in views]
+    except refused:  # a verb of all views together, or one of other arguments
+        try:
+            found = list(module.project([given[0] for given in views]))
+        except refused:
+            return []
     return [(z[0] if isinstance(z, tuple) else z).flatten(1) for z in found]
 
 

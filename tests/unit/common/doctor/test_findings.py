@@ -1,0 +1,84 @@
+"""Findings from a look: each threshold is crossed by its own figure, and by no other."""
+
+from dataclasses import replace
+
+import pytest
+
+from common.config.recipe import load_recipe
+from common.doctor.findings import find
+from common.doctor.look import Encoder, Look, Moved
+from common.doctor.measures import Contrast, Spread
+
+FINE = Encoder(
+    loss=3.0,
+    chance=5.5,
+    contrast=Contrast(255, 1.5, 0.4),
+    embedding=Spread(0.3, 30, 6, 63),
+    projection=Spread(0.9, 20, 5, 63),
+    noise=0.4,
+    found=0.5,
+    gap=0.1,
+)
+HEALTHY = Look(
+    recipe=load_recipe("amcl/quick:simclr"),
+    curves={"train/lr": [(10, 0.1), (20, 0.2), (60, 0.15), (100, 0.0)]},
+    record=None,
+    position=100,
+    stopped="",
+    failed="",
+    trained=FINE,
+    untrained=replace(FINE, loss=5.5, noise=0.8, found=0.1),
+    kept=0.5,
+    parts={"backbone.0": Moved(0.4, False, True), "key_encoder.0": Moved(0.3, False, False)},
+    repeated={"images": 0.0},
+    alike={"labels": 0.1},
+    batch=128,
+    labels_count=False,
+    stale=0.1,
+)
+
+
+def trained(**fields):
+    return {"trained": replace(FINE, **fields)}
+
+
+def begun(**fields):
+    return {"untrained": replace(HEALTHY.untrained, **fields)}
+
+
+RISING = [(10, 0.1), (60, 0.2), (100, 0.2)]
+STILL = {**HEALTHY.parts, "key_encoder.0": Moved(0.0, True, False)}
+CASES = [
+    ("rate-too-high", {"stopped": "train/loss is nan at batch 3"}),
+    ("rate-too-high", {"parts": {"backbone.0": Moved(238.0, False, True)}}),
+    ("rate-too-low", {"parts": {"backbone.0": Moved(1e-4, False, True)}, "kept": 0.9999}),
+    ("warmup-too-long", {"curves": {"train/lr": RISING}}),
+    ("frozen", {"parts": STILL}),
+    ("stale-keys", {"stale": 0.8}),
+    ("temperature-too-low", begun(contrast=Contrast(255, 3000.0, 0.01))),
+    ("temperature-too-high", trained(contrast=Contrast(255, 0.1, 0.8))),
+    ("views-too-alike", begun(noise=0.0)),
+    ("views-too-different", begun(noise=0.97) | trained(noise=0.95)),
+    ("duplicates", {"repeated": {"images": 0.9}}),
+    ("false-negatives", {"alike": {"labels": 0.5}}),
+    ("false-negatives", {"alike": {"texts": 0.1}}),
+    ("constant-collapse", trained(embedding=Spread(1e-5, 20, 6, 63))),
+    ("dimensional-collapse", trained(projection=Spread(0.9, 4, 1.2, 63))),
+    ("modality-gap", trained(gap=0.8)),
+    ("chance-level", trained(loss=5.49, contrast=Contrast(255, 1.0, 0.99))),
+]
+
+
+def test_nothing_is_found_in_a_healthy_run():
+    assert find(HEALTHY) == []
+
+
+@pytest.mark.parametrize(("name", "change"), CASES)
+def test_each_fault_is_found_by_its_figure_alone(name, change):
+    found = find(replace(HEALTHY, **change))
+    assert [one.name for one in found] == [name]
+    assert all(one.figure and one.advice for one in found)
+
+
+def test_a_class_is_no_false_negative_of_a_loss_that_uses_labels():
+    assert find(replace(HEALTHY, alike={"labels": 0.5}, labels_count=True)) == []
