@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,9 @@ from textwrap import wrap
 
 from common.results.numbers_and_shell import is_ground, is_numbers
 
-LETTER, LINE, PAD, GAP, BETWEEN = 7.0, 17, 10, 46, 18
+LETTER, LINE, PAD, GAP, BETWEEN = 6.4, 16, 8, 32, 24
+# Letters on a line of an arrow, and of a box.
+MOST, MOST_OF_BOX = 18, 20
 # `a`, `a["text"]` or `a([text])`.
 NODE = re.compile(r'([\w-]+)(?:\["([^"]*)"\]|\(\[([^\]]*)\]\))?')
 ARROW = re.compile(
@@ -22,7 +25,10 @@ ARROW = re.compile(
 
 @dataclass
 class Box:
-    """A node: its lines of text, whether its corners are round or its outline dashed, its place."""
+    """A node: its lines of text, whether its corners are round or its outline dashed, its place.
+
+    One without text is a point of a long arrow, which crosses the ``span`` of its layer there.
+    """
 
     lines: list[str] = field(default_factory=list)
     round: bool = False
@@ -30,11 +36,12 @@ class Box:
     layer: int = 0
     x: float = 0.0
     y: float = 0.0
+    span: float = 0.0
 
     @property
     def width(self) -> float:
-        """Pixels; a box without text is a point through which a long arrow passes."""
-        return max(map(len, self.lines)) * LETTER + 2 * PAD if self.lines else 0
+        """Pixels."""
+        return max(map(len, self.lines)) * LETTER + 2 * PAD if self.lines else self.span
 
     @property
     def height(self) -> float:
@@ -123,21 +130,28 @@ class Flow:
     def _spread(self, layers: list[list[Box]]) -> None:
         """Gives each layer a column (or row), and centres it."""
         along = 0.0
-        gap = GAP if self.down else GAP + max([0.0, *(len(a.text) for a in self.arrows)]) * 3.0
-        for layer in layers:
+        for at, layer in enumerate(layers):
             deep = max(box.height if self.down else box.width for box in layer)
             sizes = [(box.width if self.down else box.height) + BETWEEN for box in layer]
             across = -sum(sizes) / 2
             for box, size in zip(layer, sizes, strict=True):
                 place = (across + size / 2, along + deep / 2)
                 box.x, box.y = place if self.down else place[::-1]
+                box.span = 0.0 if self.down else deep
                 across += size
-            along += deep + gap
+            # The text of an arrow stands before its end.
+            texts = (a.text for a in self.forward if self.boxes[a.end].layer == at + 1)
+            along += deep + GAP + max([0, *(min(len(text), MOST) for text in texts)]) * LETTER * 0.9
 
     def to_html(self, title: str) -> str:
         """Returns the drawing as SVG in a block that scrolls, in the colours of the page."""
         ways = self.place()
-        parts = [_arrow(arrow, way, self.down) for arrow, way in ways.items()]
+        # Arrows from one box are apart at their ends, others at their starts: there is their text.
+        leaving = Counter(arrow.start for arrow in self.forward)
+        parts = [
+            _arrow(arrow, way, self.down, 0.8 if leaving[arrow.start] > 1 else 0.2)
+            for arrow, way in ways.items()
+        ]
         parts += [_box(box) for box in self.boxes.values()]
         points = [box for way in ways.values() for box in way] + [*self.boxes.values()]
         left = min(box.x - box.width / 2 for box in points) - PAD
@@ -152,7 +166,7 @@ class Flow:
         )
         return (
             f'<div class="drawing"><svg role="img" viewBox="{size}" width="{right - left:.0f}" '
-            f'style="min-width: {0.8 * (right - left):.0f}px">'
+            f'style="min-width: {0.75 * (right - left):.0f}px">'
             f"<title>{escape(title)}</title>{head}{''.join(parts)}</svg></div>"
         )
 
@@ -172,7 +186,7 @@ def _box(box: Box) -> str:
     return shape + "".join(lines)
 
 
-def _arrow(arrow: Arrow, way: list[Box], down: bool) -> str:
+def _arrow(arrow: Arrow, way: list[Box], down: bool, near: float) -> str:
     dashes = ' stroke-dasharray="4 3"' if arrow.dashed else ""
     start, end = way[0], way[-1]
     if end.layer <= start.layer:  # back, below both
@@ -189,10 +203,10 @@ def _arrow(arrow: Arrow, way: list[Box], down: bool) -> str:
             else:
                 (ax, ay), (bx, by) = (a.x + a.width / 2, a.y), (b.x - b.width / 2, b.y)
                 bend = f"{(ax + bx) / 2:.1f} {ay:.1f} {(ax + bx) / 2:.1f} {by:.1f}"
-            path += f"{'' if path else f'M{ax:.1f} {ay:.1f}'}C{bend} {bx:.1f} {by:.1f}"
-            middle = ((ax + bx) / 2, (ay + by) / 2)
+            path += f"{'L' if path else 'M'}{ax:.1f} {ay:.1f}C{bend} {bx:.1f} {by:.1f}"
+            middle = ((ax + bx) / 2, ay + (by - ay) * near)
     text = f'<text class="on" x="{middle[0]:.1f}" y="{middle[1]:.1f}">' if arrow.text else ""
-    rows = wrap(arrow.text, 18)
+    rows = wrap(arrow.text, MOST)
     lifted = f'<tspan x="{middle[0]:.1f}" dy="{{}}">{{}}</tspan>'
     text += "".join(
         lifted.format(-(len(rows) - 1) * 7 - 3 if at == 0 else 14, escape(row))
@@ -236,7 +250,7 @@ def _node(flow: Flow, text: str, line: str) -> str:
     name, square, rounded = found.groups()
     if name not in flow.boxes or square or rounded:
         label = (square or rounded or name).strip('"')
-        flow.boxes[name] = Box(wrap(label, 22), round=rounded is not None)
+        flow.boxes[name] = Box(wrap(label, MOST_OF_BOX), round=rounded is not None)
     return name
 
 
