@@ -235,7 +235,9 @@ def check_microbatch(recipe: Recipe, paper: Paper) -> None:
     settings, size = recipe.trainer, recipe.trainer.microbatch
     key = f"trainer.microbatch={shown(size)}"
     if paper.microbatch_refusal:
-        raise ConfigError(f"{key}: {paper.name} takes null alone: {paper.microbatch_refusal}")
+        raise ConfigError(
+            f"{key}: leave it out, {paper.name} encodes no parts: {paper.microbatch_refusal}"
+        )
     if size == "auto" and settings.microbatch_norm == "parts":
         raise ConfigError(
             f"{key}: with trainer.microbatch_norm=parts it changes the result; write a number"

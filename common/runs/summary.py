@@ -43,7 +43,7 @@ def show_end(
             console.print(trained, highlight=False, soft_wrap=True)
         show_result(record, run, console)
         if not hasattr(recipe.method, "group"):  # a trial's runs are its own command's
-            show_next(recipe, run, console, planned)
+            show_next(recipe, run, console, planned, not any(no_gain(record)))
 
 
 def training_text(record: Record) -> str:
@@ -132,9 +132,16 @@ def _cell(column: Mapping[str, float | None], metric: str) -> str:
 
 
 def show_next(
-    recipe: Recipe, run: RunFolder, console: Console, planned: list[str] | None = None
+    recipe: Recipe,
+    run: RunFolder,
+    console: Console,
+    planned: list[str] | None = None,
+    helped: bool = True,
 ) -> None:
-    """Prints what can be run after a training; the words of this one are repeated."""
+    """Prints what can be run after a training; the words of this one are repeated.
+
+    ``helped`` tells whether it was better than what learns nothing.
+    """
     seed = f"seed={recipe.seed + 1}"
     again = [recipe.reference, seed, *changed_words(recipe)]
     if planned:
@@ -157,6 +164,8 @@ def show_next(
         steps.insert(1, (words, "the next items of each user, as a table"))
     if recipe.file is None and recipe.recipe not in recipe_names(recipe.paper):
         del steps[0]  # of a user's own recipe that was resumed: its file is not known
+    if not helped:
+        steps.append((shlex.join(["papers", "doctor", folder]), "what may be wrong with it"))
     lines = "\n".join(f"       {words}    {what}" for words, what in steps)
     said = lines.replace("     ", "next:", 1)
     console.print(said, highlight=False, markup=False, soft_wrap=True)

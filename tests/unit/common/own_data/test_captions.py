@@ -94,10 +94,11 @@ def test_a_run_on_own_data_ends_with_how_its_encoder_is_used(tmp_path, monkeypat
     for asked in (found.asked, None):  # a resumed run does not know the words
         said = StringIO()
         run = RunFolder(tmp_path / "runs" / "negclip" / "quick" / "one")
-        show_next(found.recipe, run, Console(file=said), asked)
+        show_next(found.recipe, run, Console(file=said), asked, asked is None)
         assert "papers embed" in said.getvalue() and "papers export" in said.getvalue()
         assert "no library has tiny_conv" in said.getvalue()
         assert str(tmp_path / "runs") not in said.getvalue()
+        assert ("papers doctor" in said.getvalue()) is (asked is not None)
 
 
 def test_columns_of_any_name_are_read_when_they_are_named(tmp_path):
