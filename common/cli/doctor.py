@@ -17,10 +17,10 @@ def diagnose(run_dir: Path, as_json: bool, console: Console) -> None:
         DataError: The run's data are not where they were.
     """
     run = open_run(run_dir)
-    from common.doctor.findings import find
+    from common.doctor.findings import findings_in
     from common.doctor.look import look
 
-    found = find(look(run))
+    found = findings_in(look(run))
     if as_json:
         console.file.write(json.dumps([one._asdict() for one in found], indent=2) + "\n")
         return

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any, NamedTuple
 
-from common.doctor.look import Look
+from common.doctor.look import Looked
 from common.results.metrics import BESIDE, ERROR
 
 # Of the loss of chance: nearer to it than this, next to nothing is told apart.
@@ -49,12 +49,12 @@ class Finding(NamedTuple):
     advice: str
 
 
-def find(look: Look) -> list[Finding]:
+def findings_in(look: Looked) -> list[Finding]:
     """Returns what is wrong with the run of ``look``, causes before what they lead to."""
     return [finding for rule in RULES for finding in rule(look)]
 
 
-def rate_too_high(look: Look) -> Iterator[Finding]:
+def rate_too_high(look: Looked) -> Iterator[Finding]:
     """The loss is no number, or a step fails; or weights are many times what they began as."""
     advice = f"optimizer.lr={look.recipe.optimizer.lr / 10:.2g}"
     losses = [value for _, value in look.curve("train/epoch_loss", "train/loss")]
@@ -73,13 +73,13 @@ def rate_too_high(look: Look) -> Iterator[Finding]:
         )
 
 
-def _far(look: Look) -> float | None:
+def _far(look: Looked) -> float | None:
     """Returns how far parts that learn have moved, the median of them."""
     found = [part.distance for part in look.parts.values() if part.learns and not part.still]
     return median(found) if found else None
 
 
-def rate_too_low(look: Look) -> Iterator[Finding]:
+def rate_too_low(look: Looked) -> Iterator[Finding]:
     """The encoder is all but the one that the training began with."""
     far = _far(look)
     if far is None or look.kept is None or far >= MOVED or look.kept <= KEPT:
@@ -88,7 +88,7 @@ def rate_too_low(look: Look) -> Iterator[Finding]:
     yield Finding("rate-too-low", figure, f"optimizer.lr={look.recipe.optimizer.lr * 10:.2g}")
 
 
-def warmup_too_long(look: Look) -> Iterator[Finding]:
+def warmup_too_long(look: Looked) -> Iterator[Finding]:
     """The rate is at its highest only after half of the training."""
     curve = look.curve("train/lr", "train/lr_0")
     top = max((value for _, value in curve), default=0.0)
@@ -103,7 +103,7 @@ def warmup_too_long(look: Look) -> Iterator[Finding]:
     yield Finding("warmup-too-long", f"the rate rises for {share:.0%} of the batches", advice)
 
 
-def frozen(look: Look) -> Iterator[Finding]:
+def frozen_parts(look: Looked) -> Iterator[Finding]:
     """A part has the weights that it began with, while others have moved."""
     still = [name for name, part in look.parts.items() if part.still]
     if not still or len(still) == len(look.parts):
@@ -113,7 +113,7 @@ def frozen(look: Look) -> Iterator[Finding]:
     yield Finding("frozen", f"{', '.join(still)}: weights equal the initial ones", advice)
 
 
-def stale_keys(look: Look) -> Iterator[Finding]:
+def stale_keys(look: Looked) -> Iterator[Finding]:
     """The oldest keys of the queue are far from what the encoder makes of their inputs now."""
     if look.stale is None or look.stale <= STALE:
         return
@@ -126,7 +126,7 @@ def stale_keys(look: Look) -> Iterator[Finding]:
     )
 
 
-def temperature(look: Look) -> Iterator[Finding]:
+def temperature(look: Looked) -> Iterator[Finding]:
     """Scores differ by many times the temperature, or by a fraction of it."""
     now, begun = look.trained or look.untrained, look.untrained
     sharp = max((one.contrast.deviation for one in (now, begun) if one.contrast), default=0.0)
@@ -141,7 +141,7 @@ def temperature(look: Look) -> Iterator[Finding]:
         yield Finding("temperature-too-high", figure, _temperature(look, blunt.deviation / 2))
 
 
-def _temperature(look: Look, factor: float) -> str:
+def _temperature(look: Looked, factor: float) -> str:
     """Returns the setting with which scores deviate by about 2."""
     method: Any = look.recipe.method
     if isinstance(getattr(method, "temperature", None), float):
@@ -151,7 +151,7 @@ def _temperature(look: Look, factor: float) -> str:
     return "another temperature of method"
 
 
-def views(look: Look) -> Iterator[Finding]:
+def view_distance(look: Looked) -> Iterator[Finding]:
     """Views of an input differ by nothing, or by as much as inputs do."""
     start = look.untrained.noise
     if start is None:
@@ -164,7 +164,7 @@ def views(look: Look) -> Iterator[Finding]:
         yield Finding("views-too-different", figure, "data.views with a larger area")
 
 
-def duplicates(look: Look) -> Iterator[Finding]:
+def repeated_samples(look: Looked) -> Iterator[Finding]:
     """Many samples repeat earlier ones."""
     for title, share in look.repeated.items():
         if share > REPEATED:
@@ -172,7 +172,7 @@ def duplicates(look: Look) -> Iterator[Finding]:
             yield Finding("duplicates", f"{share:.0%} of the {title} repeat others", advice)
 
 
-def false_negatives(look: Look) -> Iterator[Finding]:
+def false_negatives(look: Looked) -> Iterator[Finding]:
     """Many of a batch's other samples have the anchor's own class or text."""
     trained = look.trained or look.untrained
     if trained.contrast is None or look.labels_count:
@@ -184,7 +184,7 @@ def false_negatives(look: Look) -> Iterator[Finding]:
             yield Finding("false-negatives", figure, "a loss that leaves them out, or more classes")
 
 
-def chance_level(look: Look) -> Iterator[Finding]:
+def chance_level(look: Looked) -> Iterator[Finding]:
     """The loss is what it is where no input is told from another."""
     trained = look.trained
     if trained is None or not trained.loss or not trained.chance or trained.contrast is None:
@@ -197,7 +197,7 @@ def chance_level(look: Look) -> Iterator[Finding]:
         yield Finding("chance-level", figure, f"optimizer.lr={look.recipe.optimizer.lr / 3:.2g}")
 
 
-def collapse(look: Look) -> Iterator[Finding]:
+def collapse(look: Looked) -> Iterator[Finding]:
     """All inputs are one vector, or most of what they differ by is one direction."""
     trained = look.trained
     if trained is None:
@@ -222,11 +222,11 @@ def collapse(look: Look) -> Iterator[Finding]:
             return
 
 
-def _lower_rate(look: Look, factor: float) -> str:
+def _lower_rate(look: Looked, factor: float) -> str:
     return f"optimizer.lr={look.recipe.optimizer.lr / factor:.2g}"
 
 
-def modality_gap(look: Look) -> Iterator[Finding]:
+def modality_gap(look: Looked) -> Iterator[Finding]:
     """Most of what embeddings differ by is their modality."""
     trained = look.trained
     if trained is not None and trained.gap is not None and trained.gap > GAP:
@@ -234,7 +234,7 @@ def modality_gap(look: Look) -> Iterator[Finding]:
         yield Finding("modality-gap", figure, "a higher temperature, or longer training")
 
 
-def nothing_learnt(look: Look) -> Iterator[Finding]:
+def nothing_learnt(look: Looked) -> Iterator[Finding]:
     """No metric is better than with the untrained encoder, beyond chance, or most are worse."""
     start = look.record.references.get("untrained", {}) if look.record else {}
     found = look.record.metrics if look.record else {}
@@ -273,15 +273,15 @@ def _gain(metric: str, value: float, before: float) -> tuple[float, float]:
     return value - before, unit * math.sqrt(2 * (variance + 1 / TESTED) / TESTED)
 
 
-RULES: tuple[Callable[[Look], Iterator[Finding]], ...] = (
+RULES: tuple[Callable[[Looked], Iterator[Finding]], ...] = (
     rate_too_high,
     rate_too_low,
     warmup_too_long,
-    frozen,
+    frozen_parts,
     stale_keys,
     temperature,
-    views,
-    duplicates,
+    view_distance,
+    repeated_samples,
     false_negatives,
     collapse,
     modality_gap,

@@ -46,7 +46,7 @@ class Moved(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Encoder:
+class Encoded:
     """What a batch shows of the module with one set of weights.
 
     ``loss`` and ``chance`` are means over steps; ``noise``, ``found`` and ``gap`` are None where
@@ -64,7 +64,7 @@ class Encoder:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class Looked:
     """All that findings are made of.
 
     ``curves``: metrics of the training by name; ``repeated``: by kind of input the share of samples
@@ -78,8 +78,8 @@ class Look:
     position: int
     stopped: str
     failed: str
-    trained: Encoder | None
-    untrained: Encoder
+    trained: Encoded | None
+    untrained: Encoded
     kept: float | None
     parts: dict[str, Moved] = field(default_factory=dict)
     repeated: dict[str, float] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class Look:
         return next((self.curves[name] for name in names if name in self.curves), [])
 
 
-def look(run: RunFolder) -> Look:
+def look(run: RunFolder) -> Looked:
     """Measures a run; its batches are those that its training ended with.
 
     Raises:
@@ -114,7 +114,7 @@ def look(run: RunFolder) -> Look:
         trained = _encoder(experiment, steps)
         kept = _kept(experiment, untrained, steps[0].batch)
     repeated, alike, batch = _samples(experiment.data)
-    return Look(
+    return Looked(
         recipe=recipe,
         curves=curves,
         record=record,
@@ -176,7 +176,7 @@ def _take_buffers(module: Any, other: Any) -> dict[str, Tensor]:
     return own
 
 
-def _encoder(experiment: Experiment, steps: list[Step]) -> Encoder:
+def _encoder(experiment: Experiment, steps: list[Step]) -> Encoded:
     module, batch = experiment.module, steps[0].batch
     views = embeddings(module, batch)
     first, second = views[0], views[1] if len(views) > 1 else None
@@ -189,7 +189,7 @@ def _encoder(experiment: Experiment, steps: list[Step]) -> Encoder:
     noise = view_noise(*views[:2]) if paired else None
     contrasts = [contrast_of(scores) for step in steps for scores in step.scores]
     widest = max(filter(None, contrasts), key=lambda one: one.columns, default=None)
-    return Encoder(
+    return Encoded(
         loss=_mean([step.loss for step in steps]),
         chance=_mean([step.chance for step in steps]),
         contrast=widest,

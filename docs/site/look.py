@@ -13,8 +13,10 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import Browser, sync_playwright
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 WIDTHS = (400, 800, 1400)
 WIDE = 1400  # Here tables need no scrolling, but for those of all metrics in the explorer.
@@ -64,6 +66,8 @@ def main() -> int:
     parser.add_argument("--images", type=Path, help="a folder for an image of each window")
     parser.add_argument("--browser", help="a Chromium of the system; default: playwright's own")
     options = parser.parse_args()
+    from playwright.sync_api import sync_playwright  # after the options, which need no browser
+
     handler = partial(_Quiet, directory=options.site)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as started:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -94,7 +98,7 @@ def _pages(site: Path) -> Iterator[str]:
 
 
 def _look(
-    browser: Browser, address: str, path: str, images: Path | None
+    browser: "Browser", address: str, path: str, images: Path | None
 ) -> Iterator[tuple[str, str]]:
     """Yields the window and the fault."""
     said: list[str] = []

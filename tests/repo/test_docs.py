@@ -27,7 +27,7 @@ PAGES = sorted(
 PLACEHOLDER = re.compile(r"\b(PAPER|RECORD|RECIPE|VARIANT|RUN_DIR|NAME|FILE|PATH|FOLDER|mypaper)\b")
 TOOLS = {
     *("pip", "uv", "pytest", "ruff", "mypy", "pre-commit", ".ci/run"),
-    *("torchrun", "python", "sbatch", "wandb"),
+    *("torchrun", "python", "sbatch", "wandb", "mkdocs"),
 }
 # Before a command: VARIABLE=value.
 ASSIGNMENT = r"[A-Z_]+=.*"

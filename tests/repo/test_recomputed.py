@@ -33,6 +33,11 @@ def records(paper):
 def arms(setting):
     """Returns the settings of each arm: ``{arm: [names of variants]}``; None is the recipe."""
     recipe = yaml.safe_load((ROOT / "configs" / f"{setting}.yaml").read_text())
+    if base := recipe.get("base"):
+        shared = yaml.safe_load((ROOT / "configs" / f"{base}.yaml").read_text())
+        for name, layer in (shared.get("variants") or {}).items():
+            own = recipe.setdefault("variants", {}).get(name) or {}
+            recipe["variants"][name] = {**layer, **own}
     own, found = recipe.get("arm", "method"), defaultdict(list)
     variants = recipe.get("variants") or {}
     found[own].append({None, *(name for name, layer in variants.items() if not layer)})

@@ -51,7 +51,7 @@ ALLOWED = {
     ),
     "papers/feature_transformation/module.py draw_lam: wait for a copy from the host": SMALL,
     "papers/feature_transformation/module.py draw_mu: wait for a copy from the host": SMALL,
-    "papers/hydra/momentum.py optimizer_step: look by _local_scalar_dense": COUNTERS,
+    "common/methods/momentum.py optimizer_step: look by _local_scalar_dense": COUNTERS,
     "papers/mclrec/backbone.py forward: look by a copy to the host": (
         "the longest sequence of a group says how wide it is encoded, which saves most of the work"
     ),
@@ -62,7 +62,6 @@ ALLOWED = {
     "papers/owdfa_cpl/module.py training_step: look by _local_scalar_dense": COUNTERS,
     "papers/pixpro/geometry.py _diagonals: wait for a copy from the host": SMALL,
     "papers/pixpro/geometry.py cell_centres: wait for a copy from the host": SMALL,
-    "papers/pixpro/module.py optimizer_step: look by _local_scalar_dense": COUNTERS,
     "papers/sepclr/loss.py step_losses: look at a mask's length": LENGTH,
     "papers/supremix/baselines.py mixed: look by _local_scalar_dense": COUNTERS,
     "papers/supremix/baselines.py mixed: look by a copy to the host": (

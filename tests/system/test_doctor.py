@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.doctor.findings import find
+from common.doctor.findings import findings_in
 from common.doctor.look import look
 from common.runs.folder import open_run
 from tests.system.doctor_faults import FAULTS, make_runs
@@ -15,7 +15,7 @@ LEAST = 13  # of 15; 24 of all 30 are asked for
 def test_most_of_the_shown_faults_are_found(tmp_path):
     missed = {}
     for name, path in make_runs(SHOWN, tmp_path).items():
-        found = [one.name for one in find(look(open_run(path)))]
+        found = [one.name for one in findings_in(look(open_run(path)))]
         if FAULTS[name]["finding"] not in found:
             missed[name] = found
     assert len(SHOWN) - len(missed) >= LEAST, missed

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from common.config.recipe import load_recipe
-from common.doctor.findings import find
-from common.doctor.look import Encoder, Look, Moved
+from common.doctor.findings import findings_in
+from common.doctor.look import Encoded, Looked, Moved
 from common.doctor.measures import Contrast, Spread
 
-FINE = Encoder(
+FINE = Encoded(
     loss=3.0,
     chance=5.5,
     contrast=Contrast(255, 1.5, 0.4),
@@ -19,7 +19,7 @@ FINE = Encoder(
     found=0.5,
     gap=0.1,
 )
-HEALTHY = Look(
+HEALTHY = Looked(
     recipe=load_recipe("amcl/quick:simclr"),
     curves={"train/lr": [(10, 0.1), (20, 0.2), (60, 0.15), (100, 0.0)]},
     record=None,
@@ -70,15 +70,15 @@ CASES = [
 
 
 def test_nothing_is_found_in_a_healthy_run():
-    assert find(HEALTHY) == []
+    assert findings_in(HEALTHY) == []
 
 
 @pytest.mark.parametrize(("name", "change"), CASES)
 def test_each_fault_is_found_by_its_figure_alone(name, change):
-    found = find(replace(HEALTHY, **change))
+    found = findings_in(replace(HEALTHY, **change))
     assert [one.name for one in found] == [name]
     assert all(one.figure and one.advice for one in found)
 
 
 def test_a_class_is_no_false_negative_of_a_loss_that_uses_labels():
-    assert find(replace(HEALTHY, alike={"labels": 0.5}, labels_count=True)) == []
+    assert findings_in(replace(HEALTHY, alike={"labels": 0.5}, labels_count=True)) == []

@@ -81,6 +81,8 @@ def test_every_address_leads_to_a_file_of_the_folder_or_a_heading_and_none_elsew
         found = outline(path.read_text())
         assert len(set(found.ids)) == len(found.ids)
         for address in found.addresses:
+            if address == "data:,":  # no icon
+                continue
             name, _, heading = address.partition("#")
             target = page.parent / name if name else page  # addresses start from the first page
             assert target.is_file()
