@@ -21,7 +21,7 @@ class MomentumModule(PaperModule):
         self.total_updates = 1
 
     def follow(self, momentum: float) -> None:
-        """Moves the momentum networks towards the trained ones."""
+        """Moves the momentum networks, which a subclass names, towards the trained ones."""
         raise NotImplementedError
 
     def on_train_start(self) -> None:
