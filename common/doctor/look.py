@@ -1,6 +1,5 @@
 """What is measured of a run: its curves, its batches, and its encoder as it began and as it is."""
 
-import csv
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -16,7 +15,6 @@ from common.doctor.measures import (
     Spread,
     contrast_of,
     gap_share,
-    partner_found,
     spread_of,
     view_noise,
 )
@@ -26,6 +24,7 @@ from common.results.record import Record, read_record
 from common.runs.folder import RunFolder
 from common.runs.loading import load_run
 from common.runs.run import prepare_run
+from common.tracking.metrics_file import METRICS_NAME, read_metrics
 from common.training.fit import Experiment, build_module
 
 STEPS = 2
@@ -49,8 +48,8 @@ class Moved(NamedTuple):
 class Encoded:
     """What a batch shows of the module with one set of weights.
 
-    ``loss`` and ``chance`` are means over steps; ``noise``, ``found`` and ``gap`` are None where
-    there are no two views, or no two modalities.
+    ``loss`` and ``chance`` are means over steps; ``noise`` and ``gap`` are None where there are no
+    two views, or no two modalities.
     """
 
     loss: float | None
@@ -59,7 +58,6 @@ class Encoded:
     embedding: Spread
     projection: Spread | None
     noise: float | None
-    found: float | None
     gap: float | None
 
 
@@ -84,7 +82,6 @@ class Looked:
     parts: dict[str, Moved] = field(default_factory=dict)
     repeated: dict[str, float] = field(default_factory=dict)
     alike: dict[str, float] = field(default_factory=dict)
-    batch: int = 0
     labels_count: bool = False
     stale: float | None = None
 
@@ -113,7 +110,7 @@ def look(run: RunFolder) -> Looked:
         steps = watch(experiment, start, STEPS)
         trained = _encoder(experiment, steps)
         kept = _kept(experiment, untrained, steps[0].batch)
-    repeated, alike, batch = _samples(experiment.data)
+    repeated, alike = _samples(experiment.data)
     return Looked(
         recipe=recipe,
         curves=curves,
@@ -127,7 +124,6 @@ def look(run: RunFolder) -> Looked:
         parts=_parts(experiment, untrained) if has_weights else {},
         repeated=repeated,
         alike=alike,
-        batch=batch,
         labels_count=any(step.labels_count for step in steps),
         stale=_stale(experiment, fresh) if has_weights else None,
     )
@@ -135,11 +131,9 @@ def look(run: RunFolder) -> Looked:
 
 def read_curves(run: RunFolder) -> dict[str, Curve]:
     """Returns the metrics of a run's training by name, each as (batch, value); none yet: empty."""
-    path, found = run.path / "metrics.csv", dict[str, Curve]()
-    if path.is_file():
-        with path.open(encoding="utf-8", newline="") as lines:
-            for row in csv.DictReader(lines):
-                found.setdefault(row["key"], []).append((int(row["batch"]), float(row["value"])))
+    path, found = run.path / METRICS_NAME, dict[str, Curve]()
+    for row in read_metrics(path) if path.is_file() else ():
+        found.setdefault(row.key, []).append((row.batch, row.value))
     return found
 
 
@@ -181,7 +175,6 @@ def _encoder(experiment: Experiment, steps: list[Step]) -> Encoded:
     views = embeddings(module, batch)
     first, second = views[0], views[1] if len(views) > 1 else None
     z = projections(module, batch)
-    pair = z or views
     two_modalities = hasattr(module, "project_text")
     several = hasattr(batch, "ids") and batch.ids.shape[1] > 1
     scored = several and bool((getattr(batch, "targets", NONE) >= 0).any())
@@ -196,7 +189,6 @@ def _encoder(experiment: Experiment, steps: list[Step]) -> Encoded:
         embedding=spread_of(first),
         projection=spread_of(z[0]) if z else None,
         noise=noise,
-        found=partner_found(*pair[:2]) if paired or two_modalities else None,
         gap=gap_share(*z[:2]) if two_modalities else None,
     )
 
@@ -259,14 +251,13 @@ def _parts(experiment: Experiment, untrained: Experiment) -> dict[str, Moved]:
     return found
 
 
-def _samples(data: Any) -> tuple[dict[str, float], dict[str, float], int]:
-    """Returns the shares of repeated and of alike samples, and how many a batch has."""
+def _samples(data: Any) -> tuple[dict[str, float], dict[str, float]]:
+    """Returns the shares of repeated and of alike samples."""
     data.seek(0)
-    seen, alike, size = dict[str, list[bytes]](), dict[str, list[float]](), 0
+    seen, alike = dict[str, list[bytes]](), dict[str, list[float]]()
     for loaded in data.train_dataloader():
         for title, found in digests(data, loaded):
             seen.setdefault(title, []).extend(found)
-            size = len(found)
             if title == "texts":
                 alike.setdefault(title, []).append(same_share(found))
         labels = getattr(loaded, "labels", None)
@@ -275,7 +266,7 @@ def _samples(data: Any) -> tuple[dict[str, float], dict[str, float], int]:
         if not seen or len(next(iter(seen.values()))) >= SAMPLES:
             break
     repeated = {title: 1 - len(set(found)) / len(found) for title, found in seen.items()}
-    return repeated, {title: sum(found) / len(found) for title, found in alike.items()}, size
+    return repeated, {title: sum(found) / len(found) for title, found in alike.items()}
 
 
 def same_share(keys: list[Any]) -> float:

@@ -18,13 +18,12 @@ class Spread(NamedTuple):
 
     ``spread``: 1 - |mean|^2 of unit vectors: 0 where all are one vector, 1 where they point
     everywhere. ``rank``: the effective rank of the centred vectors; ``directions``: in how many
-    directions their variance lies, its participation ratio; ``most``: the largest they could be.
+    directions their variance lies, its participation ratio.
     """
 
     spread: float
     rank: float
     directions: float
-    most: int
 
 
 class Contrast(NamedTuple):
@@ -43,10 +42,9 @@ def spread_of(x: Tensor) -> Spread:
     """Returns the `Spread` of ``x (rows, dim)``."""
     x = upcast(x.detach())[:ROWS]
     u = unit(x)
-    most = min(x.shape[1], len(x) - 1)
     values = torch.linalg.svdvals((u - u.mean(0)).double()).square()
     directions = float(values.sum().square() / values.square().sum().clamp(min=1e-24))
-    return Spread(1 - float(u.mean(0).square().sum()), float(effective_rank(u)), directions, most)
+    return Spread(1 - float(u.mean(0).square().sum()), float(effective_rank(u)), directions)
 
 
 def contrast_of(scores: Tensor) -> Contrast | None:
@@ -84,13 +82,6 @@ def view_noise(a: Tensor, b: Tensor) -> float:
     across = (2 - 2 * a @ b.T).clamp(min=0)
     across = (across.sum() - across.diagonal().sum()) / max(len(a) * (len(a) - 1), 1)
     return float(within / across) if float(across) > 1e-9 else math.nan
-
-
-def partner_found(a: Tensor, b: Tensor) -> float:
-    """Returns the share of rows of ``a (batch, dim)`` whose nearest of ``b`` is their own row."""
-    near = unit(upcast(a.detach())) @ unit(upcast(b.detach())).T
-    others = near.masked_fill(torch.eye(len(a), dtype=torch.bool), -torch.inf).amax(1)
-    return float((near.diagonal() > others).double().mean())
 
 
 def gap_share(u: Tensor, v: Tensor) -> float:

@@ -57,9 +57,8 @@ class Scores(TorchFunctionMode):
         super().__init__()
         self.found: list[Tensor] = []
 
-    def __torch_function__(  # noqa: D105 - torch calls it
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Is called by torch in place of each of its functions."""
         if func in CONTRASTS and args and args[0].ndim > 1:
             self.found.append(args[0].detach())
         return func(*args, **(kwargs or {}))
@@ -68,9 +67,8 @@ class Scores(TorchFunctionMode):
 class Nothing(TorchFunctionMode):
     """Makes unit vectors, cosines and the scores of a loss 0: no input differs from another."""
 
-    def __torch_function__(  # noqa: D105 - torch calls it
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Is called by torch in place of each of its functions."""
         if func in FROM_SCORES and args:
             args = (_zero(args[0]), *args[1:])
         found = func(*args, **(kwargs or {}))
@@ -117,7 +115,7 @@ def _stay(closure: Any = None) -> Any:
     return closure and closure()
 
 
-_stay._wrapped_by_lr_sched = True  # type: ignore[attr-defined]  # a schedule asks for it
+_stay._wrapped_by_lr_sched = True  # type: ignore[attr-defined]  # a schedule asks it of its optimizer's step
 
 
 def watch(experiment: Experiment, position: int, count: int) -> list[Step]:
@@ -142,16 +140,18 @@ def watch(experiment: Experiment, position: int, count: int) -> list[Step]:
 
         with telling_nothing(module):
             chance = again(batch)
-        loss = again(batch)
         others = _other_labels(batch)
-        labels_count = others is not None and again(others) != loss
+        with_others = None if others is None else again(others)
         scores = Scores()
         try:
             with scores:
                 taken = own_step(batch, batch_idx)
         except LikewiseError as error:
-            found.append(Step(batch, None, chance, labels_count, scores.found, {}, str(error)))
+            counted = with_others is not None
+            found.append(Step(batch, None, chance, counted, scores.found, {}, str(error)))
             raise
+        loss = float(taken.detach())
+        labels_count = others is not None and with_others != loss
         after = {name: value.clone() for name, value in module.named_buffers()}
         found.append(Step(batch, loss, chance, labels_count, scores.found, after))
         return taken
@@ -160,7 +160,7 @@ def watch(experiment: Experiment, position: int, count: int) -> list[Step]:
         experiment.recipe.trainer, accelerator="cpu", devices=1, nodes=1, precision="32-true"
     )
     recipe = replace(experiment.recipe, trainer=settings)
-    module.training_step = step  # type: ignore[method-assign]
+    module.training_step = step  # type: ignore[method-assign]  # of this object, until the end
     module.get_buffer("batches_seen").fill_(position)
     experiment.data.seek(position)
     try:

@@ -13,10 +13,9 @@ FINE = Encoded(
     loss=3.0,
     chance=5.5,
     contrast=Contrast(255, 1.5, 0.4),
-    embedding=Spread(0.3, 30, 6, 63),
-    projection=Spread(0.9, 20, 5, 63),
+    embedding=Spread(0.3, 30, 6),
+    projection=Spread(0.9, 20, 5),
     noise=0.4,
-    found=0.5,
     gap=0.1,
 )
 HEALTHY = Looked(
@@ -27,12 +26,11 @@ HEALTHY = Looked(
     stopped="",
     failed="",
     trained=FINE,
-    untrained=replace(FINE, loss=5.5, noise=0.8, found=0.1),
+    untrained=replace(FINE, loss=5.5, noise=0.8),
     kept=0.5,
     parts={"backbone.0": Moved(0.4, False, True), "key_encoder.0": Moved(0.3, False, False)},
     repeated={"images": 0.0},
     alike={"labels": 0.1},
-    batch=128,
     labels_count=False,
     stale=0.1,
 )
@@ -62,8 +60,8 @@ CASES = [
     ("duplicates", {"repeated": {"images": 0.9}}),
     ("false-negatives", {"alike": {"labels": 0.5}}),
     ("false-negatives", {"alike": {"texts": 0.1}}),
-    ("constant-collapse", trained(embedding=Spread(1e-5, 20, 6, 63))),
-    ("dimensional-collapse", trained(projection=Spread(0.9, 4, 1.2, 63))),
+    ("constant-collapse", trained(embedding=Spread(1e-5, 20, 6))),
+    ("dimensional-collapse", trained(projection=Spread(0.9, 4, 1.2))),
     ("modality-gap", trained(gap=0.8)),
     ("chance-level", trained(loss=5.49, contrast=Contrast(255, 1.0, 0.99))),
 ]

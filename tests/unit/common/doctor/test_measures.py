@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from common.doctor.measures import contrast_of, gap_share, partner_found, spread_of, view_noise
+from common.doctor.measures import contrast_of, gap_share, spread_of, view_noise
 
 
 @pytest.fixture
@@ -23,7 +23,6 @@ def test_one_vector_has_no_spread_and_a_line_one_direction(spread_out):
 
 def test_vectors_that_point_everywhere_fill_their_space(spread_out):
     found = spread_of(spread_out)
-    assert found.most == 16
     assert found.spread > 0.95
     assert found.directions > 14 and found.rank > 15
 
@@ -44,8 +43,6 @@ def test_view_noise_is_nought_of_equal_views_and_one_of_others(spread_out):
     other = torch.randn(256, 16, generator=torch.Generator().manual_seed(1))
     assert view_noise(spread_out, spread_out) == 0
     assert view_noise(spread_out, other) == pytest.approx(1, abs=0.05)
-    assert partner_found(spread_out, spread_out) == 1
-    assert partner_found(spread_out, other) < 0.03
 
 
 def test_the_gap_is_the_share_of_variance_between_modalities(spread_out):
