@@ -105,6 +105,7 @@ class _Standing(Callback):
     def on_train_start(self, trainer: Any, pl_module: LightningModule) -> None:
         for optimizer in trainer.optimizers:
             optimizer.step = _stay
+            optimizer._opt_called = True  # a schedule asks for it
 
     def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
         self.left -= 1
@@ -115,17 +116,18 @@ def _stay(closure: Any = None) -> Any:
     return closure and closure()
 
 
-_stay._wrapped_by_lr_sched = True  # type: ignore[attr-defined]  # a schedule asks it of its optimizer's step
+_stay._wrapped_by_lr_sched = True  # type: ignore[attr-defined]  # as above
 
 
 def watch(experiment: Experiment, position: int, count: int) -> list[Step]:
     """Takes ``count`` steps from batch ``position`` of the training on, which move no weight.
 
-    The module's state is the same afterwards.
+    The module's state is the same afterwards; it is left in training mode.
     """
     module, found = experiment.module, list[Step]()
     state = {name: value.clone() for name, value in module.state_dict().items()}
     own_step: Any = module.training_step
+    module.train()  # trained weights come as they are measured
 
     def step(batch: Any, batch_idx: int) -> Any:
         def again(given: Any) -> float | None:

@@ -21,6 +21,7 @@ CASES = {
 def watched(request):
     recipe = load_recipe(request.param)
     experiment = prepare_run(recipe)
+    experiment.module.eval()  # as a run's weights are loaded
     before = {name: value.clone() for name, value in experiment.module.state_dict().items()}
     return experiment, watch(experiment, 3, 2), before, CASES[request.param](recipe)
 
@@ -31,7 +32,8 @@ def test_chance_is_what_the_loss_gives_where_nothing_is_told_apart(watched):
     assert all(step.scores and step.loss != step.chance for step in steps)
 
 
-def test_watching_moves_nothing(watched):
+def test_watching_moves_nothing_and_is_in_training_mode(watched):
     experiment, _, before, _ = watched
+    assert experiment.module.training
     after = experiment.module.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
