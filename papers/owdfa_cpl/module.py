@@ -21,7 +21,7 @@ from papers.owdfa_cpl.loss import (
     pair_consistency,
     soft_labels,
 )
-from papers.owdfa_cpl.network import Heads, join, join_with_grad
+from papers.owdfa_cpl.network import Heads, check_parts, join, join_with_grad
 from papers.owdfa_cpl.selection import build_rule
 from papers.owdfa_cpl.stages import NONE, Relabelling
 from papers.owdfa_cpl.voting import Vote, labelled_partners, vote
@@ -52,6 +52,8 @@ class CPL(Heads[CPLConfig]):
     ) -> None:
         config, facts = method or CPLConfig(), facts or OpenWorldFacts()
         super().__init__(config, optimizer, facts, config.parts, backbone)
+        if backbone is None:
+            check_parts(self.backbone, config, facts)
         num = facts.num_unlabelled
         self.rule: nn.Module | None = None
         if config.pseudo_labels != "soft":

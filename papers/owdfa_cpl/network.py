@@ -1,6 +1,8 @@
 """What all arms share: backbone, heads, prediction, and the joining of several processes' rows."""
 
-from typing import Generic, TypeVar
+from bisect import bisect_left
+from copy import deepcopy
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +14,12 @@ from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.collectives import gather, gather_with_grad
 from common.errors import ConfigError
 from common.training.paper_module import PaperModule
-from papers.owdfa_cpl.config import HeadsConfig
+from papers.owdfa_cpl.config import CPLConfig, HeadsConfig
 from papers.owdfa_cpl.head import CPLHead
 
 Method = TypeVar("Method", bound=HeadsConfig)
+# No image has more pixels a side.
+MOST_PIXELS = 4096
 
 
 class Heads(PaperModule, Generic[Method]):
@@ -81,6 +85,24 @@ def count_heads(method: HeadsConfig, facts: OpenWorldFacts) -> int:
             f"({facts.num_known} known); use {facts.num_classes} or more, or null"
         )
     return heads
+
+
+def check_parts(backbone: Any, method: CPLConfig, facts: OpenWorldFacts) -> None:
+    """Raises `ConfigError` for images whose map has fewer cells a side than there are parts."""
+    shapes = deepcopy(backbone).to("meta").eval()  # tells sizes and computes nothing
+
+    def cells(size: int) -> int:
+        images = torch.empty(1, facts.channels, size, size, device="meta")
+        return int(shapes.feature_map(images).shape[-1])
+
+    found, parts = cells(facts.size), method.parts
+    if found < parts:
+        least = bisect_left(range(MOST_PIXELS), parts, facts.size, key=cells)
+        raise ConfigError(
+            f"data.size: images of {facts.size} pixels a side give method.backbone="
+            f"{method.backbone} {found} cells a side, fewer than method.parts={parts}; use images "
+            f"of {least} pixels or more, or method.parts={found} or less"
+        )
 
 
 def join(rows: Tensor, num_labelled: int) -> Tensor:

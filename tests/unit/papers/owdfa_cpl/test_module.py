@@ -61,6 +61,14 @@ def test_it_stands_alone_with_the_codes_values():
     assert module.head.part_norm.num_features == 9 * 2048
 
 
+@pytest.mark.parametrize(("size", "least", "stem"), [(64, 65, "imagenet"), (16, 17, "cifar")])
+def test_images_too_small_for_the_parts_are_refused(size, least, stem):
+    config = CPLConfig(backbone="resnet18", stem=stem)
+    with pytest.raises(ConfigError, match=rf"^data.size: images of {size} .* of {least} pixels or"):
+        CPL(config, facts=OpenWorldFacts(size=size))
+    assert CPL(config, facts=OpenWorldFacts(size=least)).head.parts == 3
+
+
 def test_a_step_is_the_sum_of_its_losses():
     module, batch = make(), make_batch()
     found = module.training_step(batch, 0)
