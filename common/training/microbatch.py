@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import SyncBatchNorm, _BatchNorm
-from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import get_device_states, set_device_states
 
 from common.backbones.build import ENCODES
 from common.distributed.batch_norm import GlobalBatchNorm
@@ -123,28 +125,22 @@ class Microbatch(Callback):
             with self._alone(), _unnoticed(encoder.network, inputs):
                 check_apart(encoder, inputs, options)
         size = self._size_for(encoder, inputs, options, learns)
-        run = partial(self._run, encoder.encode)
+        given, own = (*inputs, *options.values()), tuple(encoder.network.parameters())
+        run = partial(self._run, encoder.encode, len(inputs), tuple(options))
         if size is None:
-            return run(*inputs, **options)
+            return run(*given)
         found = []
-        modes = [part.training for part in encoder.network.modules()]
         for start in range(0, rows, size):
-            part = slice(start, start + size)
-            cut = [_cut(each, part) for each in inputs]
-            rest = {name: _cut(each, part) for name, each in options.items()}
-            share = min(size, rows - start) / rows
-            if learns:
-                contexts = partial(_contexts, encoder.network, share, modes)
-                kept = checkpoint(run, *cut, use_reentrant=False, context_fn=contexts, **rest)
-            else:
-                with _tracking(encoder.network, share):
-                    kept = run(*cut, **rest)
-            found.append(kept)
+            part, share = slice(start, start + size), min(size, rows - start) / rows
+            cut = [_cut(each, part) for each in given]
+            kept = _Part.apply(run, encoder.network, share, *cut, *own)
+            found.append(kept if isinstance(kept, Tensor) else list(kept))
         return _joined(found)
 
-    def _run(self, encode: Callable[..., Any], *inputs: Any, **options: Any) -> Any:
+    def _run(self, encode: Callable[..., Any], inputs: int, names: Any, *given: Any) -> Any:
+        options = dict(zip(names, given[inputs:], strict=False))  # parameters follow
         with self._alone():
-            return encode(*inputs, **options)
+            return encode(*given[:inputs], **options)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -272,11 +268,54 @@ def free_memory(device: torch.device) -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
-def _contexts(
-    network: nn.Module, share: float, modes: list[bool]
-) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    """Returns what surrounds a part's first pass, and its second one in the backward pass."""
-    return _tracking(network, share), _again(network, modes)
+class _Part(torch.autograd.Function):
+    """Encodes a part without a graph, and again with one when its gradients are asked for.
+
+    It is given what the encoder takes and the encoder's parameters. Pieces of a graph, as
+    `torch.utils.checkpoint` keeps them of a first pass, tear the heap of glibc.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, run: Callable[..., Any], network: nn.Module, share: float, *given: Any
+    ) -> Any:
+        ctx.run, ctx.network, ctx.given = run, network, given
+        ctx.modes = [part.training for part in network.modules()]
+        ctx.drawn, ctx.drawn_on = torch.get_rng_state(), get_device_states(given[0])
+        kind = given[0].device.type
+        casts, dtype = torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)
+        # No cache: weights that were cast without a graph have no gradients.
+        ctx.cast = torch.autocast(kind, dtype, casts, cache_enabled=False)
+        ctx.set_materialize_grads(False)
+        with ctx.cast, _tracking(network, share):
+            found = run(*given)
+        return found if isinstance(found, Tensor) else tuple(found)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *slopes: Tensor | None) -> Any:
+        needed = ctx.needs_input_grad[3:]
+        # Parameters stay themselves: the encoder has them.
+        given = [
+            value.detach().requires_grad_(asked)
+            if isinstance(value, Tensor) and not isinstance(value, nn.Parameter)
+            else value
+            for value, asked in zip(ctx.given, needed, strict=True)
+        ]
+        with torch.enable_grad(), torch.random.fork_rng(ctx.drawn_on[0]):
+            torch.set_rng_state(ctx.drawn)
+            set_device_states(*ctx.drawn_on)
+            with ctx.cast, _again(ctx.network, ctx.modes):
+                found = ctx.run(*given)
+        outputs = [found] if isinstance(found, Tensor) else found
+        used = [
+            slope is not None and h.requires_grad for h, slope in zip(outputs, slopes, strict=True)
+        ]
+        of, by, to = [
+            list(compress(*each)) for each in ((outputs, used), (slopes, used), (given, needed))
+        ]
+        gradients = iter(torch.autograd.grad(of, to, by, allow_unused=True))
+        return None, None, None, *(next(gradients) if asked else None for asked in needed)
 
 
 @contextmanager

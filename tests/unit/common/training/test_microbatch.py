@@ -63,8 +63,10 @@ def test_parts_have_the_gradients_of_the_whole_batch() -> None:
     assert_equal(gradients(model, Microbatch(SIZE), inputs()), gradients(model, None, inputs()))
 
 
-def with_the_graph_kept(function, *args, use_reentrant, context_fn, **options):
-    return function(*args, **options)
+class WithTheGraphKept:
+    @staticmethod
+    def apply(run, network, share, *given):
+        return run(*given)
 
 
 def test_dropout_draws_the_same_in_both_passes(monkeypatch) -> None:
@@ -72,17 +74,22 @@ def test_dropout_draws_the_same_in_both_passes(monkeypatch) -> None:
     found = gradients(model, Microbatch(SIZE), inputs())
     after = torch.rand(1)
     with monkeypatch.context() as patch:
-        patch.setattr(microbatch, "checkpoint", with_the_graph_kept)
+        patch.setattr(microbatch, "_Part", WithTheGraphKept)
         assert_equal(found, gradients(model, Microbatch(SIZE), inputs()))
     assert torch.equal(after, torch.rand(1)), "the backward pass has drawn nothing"
-
-    def drawn_anew(*args, **options):
-        return with_state(*args, preserve_rng_state=False, **options)
-
-    with_state = microbatch.checkpoint
-    monkeypatch.setattr(microbatch, "checkpoint", drawn_anew)
+    monkeypatch.setattr(torch, "set_rng_state", lambda state: None)
     with pytest.raises(AssertionError):
         assert_equal(gradients(model, Microbatch(SIZE), inputs()), found)
+
+
+def test_both_passes_are_cast_alike_and_weights_keep_their_gradients(monkeypatch) -> None:
+    model, x = perceptron(nn.Tanh()).float(), inputs().float()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = gradients(model, Microbatch(SIZE, "parts"), x)
+        monkeypatch.setattr(microbatch, "_Part", WithTheGraphKept)
+        expected = gradients(model, Microbatch(SIZE, "parts"), x)
+    for own, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(own, other, rtol=2**-5, atol=2**-9)
 
 
 def test_a_part_that_is_left_out_is_noticed(monkeypatch) -> None:
