@@ -6,6 +6,7 @@ settings, which imports no torch. Data modules stand in the declarations of `WIN
 alone has stands in its own.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
 from importlib import import_module
@@ -108,7 +109,7 @@ def packages() -> dict[str, str]:
     Another project cannot take the name of a paper of this one.
     """
     roots = import_module("papers").__path__
-    own = chain.from_iterable(_folders(root, Path(root).stat().st_mtime_ns) for root in roots)
+    own = chain.from_iterable(_folders(root, os.stat(root).st_mtime_ns) for root in roots)
     return _installed() | {name: f"papers.{name}" for name in own}
 
 
@@ -141,7 +142,8 @@ def outside_folder(name: str) -> Path | None:
 def declarations() -> Iterator[Any]:
     """Yields what each paper declares, a `common.paper.Paper`."""
     for name, package in packages().items():
-        outside_folder(name)  # an entry that leads nowhere is told as such
+        if package != f"papers.{name}":
+            outside_folder(name)  # an entry that leads nowhere is told as such
         yield load(f"{package}:PAPER")
 
 
