@@ -7,6 +7,7 @@ mkdocstrings reads.
 """
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
@@ -16,6 +17,9 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Link, Navigation, Section
 from mkdocs.structure.pages import Page
+
+# No installed package has `docs`: `mkdocs`, unlike `python -m mkdocs`, does not look here.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from common.paper import paper_names
 from common.results.pages.document import BREAK, KEPT

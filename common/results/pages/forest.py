@@ -88,7 +88,7 @@ def headline_forest(board: Leaderboard) -> str:
 def forest(title: str, bars: Sequence[Bar]) -> str:
     """Returns ``bars`` as SVG, each with a mark: filled on real data, hollow on generated ones."""
     height = TOP + ROW * len(bars) + BOTTOM
-    start = max(NAMES - LETTER * max((len(bar.name) for bar in bars), default=0), 0)
+    start = NAMES - LETTER * max((len(bar.name) for bar in bars), default=0)
     ends = [abs(bar.gap) + (bar.half or 0.0) for bar in bars]
     axis = _Axis(max([LEAST, *ends]) * 1.1)
     parts = [

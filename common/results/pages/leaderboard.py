@@ -67,10 +67,11 @@ VERDICTS = {
     "page says how many would tell if mean and spread stayed the same",
     "not run": "no seed has a record of both arms",
     "not tested here": "the data or the compute is missing",
-    "fragile": "a correction for the number of claims (Benjamini and Hochberg, 5 %) would not keep "
-    "the verdict",
+    "fragile": "of so many claims one may look so by chance: a correction for their number "
+    "(Benjamini and Hochberg, 5 %) would not keep the verdict",
     "seen before": "fewer than three pairs of runs are newer than the claim as it is written here",
-    "known from": "what the claim's author had seen of the outcome before the runs",
+    "known from": "the claim is no blind prediction: its author had seen this of the outcome; the "
+    "runs that decide it are newer",
 }
 INTRODUCTION = """\
 `papers leaderboard` makes this page from the run records in `results/`, and from the reported
@@ -330,7 +331,7 @@ def _named(counts: Counter[str]) -> str:
 
 
 def _listed(kinds: Counter[str]) -> str:
-    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return "; ".join(f"{count} {kind}" for kind, count in kinds.most_common())
 
 
 def reported_text(board: Leaderboard, paper: str) -> str:
@@ -340,7 +341,7 @@ def reported_text(board: Leaderboard, paper: str) -> str:
         return "none known"
     official = all(row.entry.origin == OFFICIAL for row in rows)
     note = " (numbers of the official code, run here)" if official else ""
-    return f"{len(rows)} in all, {_listed(Counter(row.kind for row in rows))}{note}"
+    return f"{len(rows)} in all: {_listed(Counter(row.kind for row in rows))}{note}"
 
 
 def ablation_text(row: PaperRow) -> Text:

@@ -28,3 +28,9 @@ def test_one_unit_of_what_matters_is_as_far_on_both_sides():
     marks, _, _ = drawn(*(Bar("", gap, None, False, "") for gap in (-1.0, 0.0, 1.0)))
     (left, _), (middle, _), (right, _) = marks
     assert abs((middle - left) - (right - middle)) < 0.2 and right > middle
+
+
+def test_a_long_name_is_not_cut():
+    image = ElementTree.fromstring(forest("", [Bar("n" * 60, 0.0, None, False, "")]))
+    (name,) = [text for text in image.iter(f"{SVG}text") if text.text == "n" * 60]
+    assert float(image.get("viewBox").split()[0]) <= float(name.get("x")) - 60 * 7

@@ -222,10 +222,10 @@ def test_an_arm_that_is_called_an_ablation_is_a_rival_where_the_claims_file_says
 def test_totals_are_over_all_reported_numbers_but_anchors_and_over_tried_claims(board):
     anchor = dataclasses.replace(ENTRY, anchor=True)
     found = board(entries=[ENTRY, anchor])
-    assert reported_text(found, "swav") == "2 in all, 1 inconclusive, 1 not run"
+    assert reported_text(found, "swav") == "2 in all: 1 inconclusive; 1 not run"
     text = to_markdown(totals(found))
     assert text == (
-        "Of 2 reported numbers: 1 inconclusive, 1 not run.\n\n"
+        "Of 2 reported numbers: 1 inconclusive; 1 not run.\n\n"
         "Nobody has run, by paper: swav 1.\n\n"
         "Of 1 claims tried on real data: 1 holds.\n\nOf the other claims: 1 not tested here.\n"
     )
