@@ -22,19 +22,17 @@ from common.results.pages.formatting import (
 )
 from common.results.record import Record
 
-# The page shows the curves at these shares of a training.
+# Curves are shown at these shares of a training, at every second one where not all is shown.
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 INTRODUCTION = """\
-The tables show finished runs of the method: mean ± spread over seeds at shares of the training,
-each from the nearest logged point (`-`: no point is near). The loss and `diag/` are measured on
-training batches, `val/` on the hold-out. Check a run of your own that is far outside before it
-ends."""
+Finished runs of the method: mean ± spread over seeds at shares of the training (`-`: no logged
+point is near). `val/` is measured on the hold-out, all else on training batches."""
 
 
 def curves_of_paper(board: Leaderboard, paper: str, every: bool) -> Iterator[Block]:
     """Yields a table for each recipe of ``paper`` whose method was trained with its curves.
 
-    Without ``every`` it shows one diagnostic of those that differ in numbers.
+    Without ``every`` it shows fewer shares, and one diagnostic of those that differ in numbers.
     """
     found = False
     for group in board.groups:
@@ -54,8 +52,9 @@ def _section(group: Group, records: Sequence[Record], every: bool) -> Iterator[B
     facts = f"{length} batches of {latest.global_batch:,}, {seeds_text(len(records))}"
     stale = f"; {group.stale}" if group.stale else ""
     yield Heading(3, (Verbatim(latest.reference), f" on {latest.data}: {facts}{stale}"))
-    header = ("metric", *(f"{share * 100:.0f} %" for share in SHARES))
-    yield Table(header, [(key, *_cells(records, key)) for key in _keys(records, every)])
+    shares = SHARES if every else SHARES[::2]
+    header = ("metric", *(f"{share * 100:.0f} %" for share in shares))
+    yield Table(header, [(key, *_cells(records, key, shares)) for key in _keys(records, every)])
 
 
 def _keys(records: Sequence[Record], every: bool) -> list[str]:
@@ -69,9 +68,9 @@ def _keys(records: Sequence[Record], every: bool) -> list[str]:
     return [*loss, *(shown_metrics(measured) if measured else []), *diagnostics]
 
 
-def _cells(records: Sequence[Record], key: str) -> list[str]:
+def _cells(records: Sequence[Record], key: str, shares: Sequence[float]) -> list[str]:
     cells = []
-    for share in SHARES:
+    for share in shares:
         values = [{key: value_at(record, key, share)} for record in records]
         cells.append(sample_text(sample_of(values, key)))
     return cells

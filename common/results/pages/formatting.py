@@ -17,8 +17,8 @@ MANY = 30
 
 
 def decimals_of(value: float, margin: float | None = None) -> int:
-    """Returns the decimals to show: 4 up to 1.5, else 2, more where ``margin`` is finer."""
-    usual = 4 if abs(value) <= 1.5 else 2
+    """Returns the decimals to show: 4 up to 1.5, 2 below 1,000, more where ``margin`` is finer."""
+    usual = 4 if abs(value) <= 1.5 else 2 if abs(value) < 1000 else 0
     finer = math.floor(-math.log10(margin)) if margin else 0
     return max(usual, finer)
 

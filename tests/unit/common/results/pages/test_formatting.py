@@ -6,7 +6,14 @@ from common.results.verdicts import Verdict
 
 @pytest.mark.parametrize(
     ("value", "margin", "decimals"),
-    [(0.0581, 0.002, 4), (91.3, 1.0, 2), (0.0352, 5e-5, 4), (0.035249, 1e-6, 6), (1.2, None, 4)],
+    [
+        (0.0581, 0.002, 4),
+        (91.3, 1.0, 2),
+        (0.0352, 5e-5, 4),
+        (0.035249, 1e-6, 6),
+        (1.2, None, 4),
+        (-83418.7, None, 0),
+    ],
 )
 def test_decimals(value, margin, decimals):
     assert decimals_of(value, margin) == decimals
