@@ -187,6 +187,29 @@ def bccd(folder: Path) -> list[str]:
     return write_packed(folder, pack_bccd(folder, ["bccd_small/bccd.npz"]))
 
 
+def coco(folder: Path) -> list[str]:
+    """Writes objects with polygons, and a crowd whose mask is run lengths."""
+    for part, count in (("train2017", 5), ("val2017", 2)):
+        images, objects = [], []
+        for number in range(1, count + 1):
+            name, height = f"{number:012}.jpg", 40 + number % 5
+            write_image(folder / f"coco/{part}/{name}", number)
+            images.append({"id": number, "file_name": name, "height": height, "width": 40})
+            corners = [[8, 8, 30, 8, 30, 30, 8, 30]]
+            kinds = [(18, 0, corners), (1, 1, {"size": [height, 40], "counts": [0, 40 * height]})]
+            objects += [
+                {
+                    **{"id": len(objects) + crowd, "image_id": number, "category_id": kind},
+                    **{"iscrowd": crowd, "area": 484, "bbox": [8, 8, 22, 22], "segmentation": mask},
+                }
+                for kind, crowd, mask in kinds
+            ]
+        names = [{"id": 1, "name": "person"}, {"id": 18, "name": "dog"}]
+        whole = {"images": images, "annotations": objects, "categories": names}
+        write(folder / f"coco/annotations/instances_{part}.json", json.dumps(whole))
+    return IN_ROOT
+
+
 def write_ages(folder: Path, table: str, images: str) -> list[str]:
     """Writes faces and the table of Yang et al. (2021), whose rows are of one split each."""
     splits = ["train"] * 20 + ["val"] * 4 + ["test"] * 4
@@ -206,6 +229,34 @@ def agedb(folder: Path) -> list[str]:
 
 def imdb_wiki(folder: Path) -> list[str]:
     return write_ages(folder, "imdb-wiki/imdb_wiki.csv", "imdb_crop/01")
+
+
+def write_protocol(folder: Path, number: int, classes: int, known: int, real: int) -> list[str]:
+    """Writes OW-DFA's table and five images of each class; two of a known one's are labelled."""
+    rows = []
+    for label in range(classes):
+        source = ("FF++", "ForgeryNet")[label % 2]
+        method = f"Real{label}" if label in (known - 1, classes - 1)[:real] else f"Method{label}"
+        for image in range(5):
+            path = f"data/release/identity_swap/{method}/{source}/{image}.png"
+            name = write_image(folder / "ow-dfa" / path, 5 * label + image, 96)
+            tag = 1 if label < known and image % 2 else 2
+            kinds = (name, label, method, "identity_swap", 0, "fake", tag, "", source, path, "c23")
+            rows.append((*kinds, image))
+    header = (
+        "img_name,label,method,forgery_type,forgery_label,face_type,tag,code,image_source,img_path,"
+        "compression,frame_idx"
+    )
+    write_table(folder / f"ow-dfa/protocol-{number}.csv", header, rows)
+    return IN_ROOT
+
+
+def first_protocol(folder: Path) -> list[str]:
+    return write_protocol(folder, 1, 20, 8, 0)
+
+
+def second_protocol(folder: Path) -> list[str]:
+    return write_protocol(folder, 2, 22, 9, 2)
 
 
 def purchases(folder: Path) -> list[str]:
@@ -228,6 +279,12 @@ def write_series(path: Path, header: str, steps: int, minutes: int, form: str = 
     ]
     write_lines(path, header, *lines)
     return IN_ROOT
+
+
+def ettm1(folder: Path) -> list[str]:
+    """Writes twenty months, which the split takes as they are."""
+    header = "date,HUFL,HULL,MUFL,MULL,LUFL,LULL,OT"
+    return write_series(folder / "timeseries/ett/ETTm1.csv.gz", header, 20 * 30 * 24 * 4, 15)
 
 
 def electricity(folder: Path) -> list[str]:
