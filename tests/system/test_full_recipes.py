@@ -100,8 +100,8 @@ SECTIONS = [*SERIES, "data.length=32"]
 QUEUE = ["method.queue_length=16"]
 PROTOTYPES = ["method.num_prototypes=4"]
 GROUPS = [*QUEUE, "method.batch_norm_groups=2"]
-MIXTURES = ["num_hard=8", "num_key_mixtures=4", "num_query_mixtures=2", "warmup_epochs=0"]
-MIXED = [*GROUPS, *(f"method.{word}" for word in MIXTURES)]
+MIXTURES = ["num_hard=4", "num_key_mixtures=4", "num_query_mixtures=2", "warmup_epochs=0"]
+MIXED = [f"method.{word}" for word in ("queue_length=4", "batch_norm_groups=2", *MIXTURES)]
 NO_HEAD = "method.head_checkpoint=null"
 
 CASES = [
@@ -282,8 +282,8 @@ def test_imagenet_steps_with_its_resnet50_and_all_eight_crops(tmp_path: Path) ->
 def test_deepcluster_steps_on_imagenet_from_a_filled_memory(tmp_path: Path) -> None:
     words = [*ONE_EPOCH, "method.num_prototypes=[4, 3, 2]"]
     ready, _ = run("swav/imagenet:deepcluster-v2-400ep", files.imagenet, words, tmp_path)
-    assert ready.module.memory.shape == (2, 8, 128)
-    torch.testing.assert_close(ready.module.memory.norm(dim=2), torch.ones(2, 8))
+    assert ready.module.memory.shape == (2, 12, 128)
+    torch.testing.assert_close(ready.module.memory.norm(dim=2), torch.ones(2, 12))
     assert (ready.module.targets >= 0).all()
     assert_moved_but_for_frozen_prototypes(ready)
 
