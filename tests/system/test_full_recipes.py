@@ -143,7 +143,7 @@ CASES = [
     Case("hydra/cifar10", files.cifar10),
     Case("hydra/imagenet", files.imagenet),
     Case("hydra/imagenet-momentum", files.imagenet),
-    Case("hydra/imagenet-momentum:vit-small", files.imagenet),
+    Case("hydra/imagenet-momentum:vit-small", files.imagenet, ["method.stem=cifar"]),
     Case("mcl/cifar10", files.cifar10),
     Case("mclrec/sports", files.purchases),
     Case("mclrec/toys", files.purchases),
