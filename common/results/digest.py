@@ -11,6 +11,7 @@ the same tree.
 
 import ast
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -39,7 +40,7 @@ def code_digest(paper: str, root: Path = SOURCE_ROOT) -> str:
     """
     names = names_in_use(paper, root)
     digest = hashlib.sha256()
-    for path in closure(paper, root):
+    for path in closure(paper, root, names):
         digest.update(path.encode() + b"\0" + _plain_file(parse(root / path)) + b"\0")
     for path, tree in outside_sources(paper):
         digest.update(path.encode() + b"\0" + _plain_file(tree) + b"\0")
@@ -48,17 +49,18 @@ def code_digest(paper: str, root: Path = SOURCE_ROOT) -> str:
     return digest.hexdigest()[:12]
 
 
-def closure(paper: str, root: Path = SOURCE_ROOT) -> list[str]:
+def closure(paper: str, root: Path = SOURCE_ROOT, names: set[str] | None = None) -> list[str]:
     """Returns the files that the digest covers, relative to ``root``, sorted.
 
     Readers are passed through, not covered: what they make is guarded by the data hash, but a
-    generator of the numbers half that one calls is code of the paper's.
+    generator of the numbers half that one calls is code of the paper's. ``names`` are those in
+    use, where they are known.
     """
     waiting = sorted((root / "papers" / paper).rglob("*.py"))
     waiting.append(root / FIT)
-    names = names_in_use(paper, root)
+    names = names_in_use(paper, root) if names is None else names
     waiting += registry_targets(names, root)
-    readers = {path for table in READERS for path in registry_targets(names, root, (table,))}
+    readers = set(registry_targets(names, root, READERS))
     found, seen = set(), set()
     while waiting:
         path = waiting.pop()
@@ -174,7 +176,13 @@ def _has_docstring(node: ast.AST) -> bool:
 
 
 def parse(path: Path) -> ast.Module:
-    """Parses a file; the same text is parsed once."""
+    """Parses a file: one that has not changed is read once, and the same text parsed once."""
+    now = os.stat(path)
+    return _parse_file(path, now.st_mtime_ns, now.st_size)
+
+
+@lru_cache(maxsize=1024)
+def _parse_file(path: Path, changed: int, size: int) -> ast.Module:
     return _parse_text(path.read_text(encoding="utf-8"))
 
 
@@ -240,14 +248,16 @@ def registry_entries(root: Path) -> list[tuple[str, str, str, str]]:
     """Returns ``(table, part, name, target)`` of every registration below ``root``."""
     wings, found = _wings(root), list(_tables(root))
     for wing, path in wings.items():
-        declared = _declared(parse(path))
-        found += [("module", "", wing, target) for target in _targets(declared.get("module"))]
-        found += _registered(declared, wing)
+        tree = parse(path)
+        module = _targets(_declared(tree).get("module"))
+        found += [("module", "", wing, target) for target in module]
+        found += _registered(tree, wing)
     for path in sorted(root.glob("papers/*/__init__.py")):
-        declared = _declared(parse(path))
+        tree = parse(path)
+        declared = _declared(tree)
         first = next(iter(getattr(declared.get("modalities"), "elts", ())), None)
         own, package = _text(declared.get("target")), f"papers.{path.parent.name}."
-        found += _registered(declared, own if own in wings else _text(first), package)
+        found += _registered(tree, own if own in wings else _text(first), package)
     return found
 
 
@@ -269,16 +279,18 @@ def _declared(tree: ast.Module) -> dict[str, ast.expr]:
     return {one.arg: one.value for call in calls for one in call.keywords if one.arg}
 
 
+@lru_cache(maxsize=1024)
 def _registered(
-    declared: dict[str, ast.expr], module: str, package: str = ""
-) -> Iterator[tuple[str, str, str, str]]:
-    """Yields what a declaration registers; the part of a set is the data module that takes it.
+    tree: ast.Module, module: str, package: str = ""
+) -> list[tuple[str, str, str, str]]:
+    """Returns what ``tree`` registers; the part of a set is the data module that takes it.
 
     Args:
-        declared: From `_declared`.
+        tree: Of a declaration.
         module: The data module that takes its sets, but those which name a target.
         package: Of a paper, whose targets are relative to it.
     """
+    declared, found = _declared(tree), []
     for table in REGISTERED:
         value = declared.get(f"own_{table}" if package else table)
         for node in ast.walk(value) if value else ():
@@ -287,8 +299,8 @@ def _registered(
             for key, entry in zip(node.keys, node.values, strict=True):
                 named = {one.arg: one.value for one in getattr(entry, "keywords", ())}
                 part = (_text(named.get("target")) or module) if table == "sets" else ""
-                for target in _targets(entry):
-                    yield table, part, _text(key), package + target
+                found += [(table, part, _text(key), package + one) for one in _targets(entry)]
+    return found
 
 
 @lru_cache(maxsize=16)
