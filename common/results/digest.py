@@ -91,9 +91,10 @@ def entries_in_use(names: set[str], root: Path) -> list[str]:
     """Returns the registry's entries under ``names`` that lead to the numbers half, as text."""
     found = []
     for table, part, name, target in registry_entries(root):
-        path = module_file(target.partition(":")[0], root).relative_to(root).as_posix()
-        if name in names and part in {"", *names} and is_numbers(path):
-            found.append(f"{table} {part} {name} {target}")
+        if name in names and (not part or part in names):
+            path = module_file(target.partition(":")[0], root).relative_to(root).as_posix()
+            if is_numbers(path):
+                found.append(f"{table} {part} {name} {target}")
     return sorted(found)
 
 
@@ -239,7 +240,8 @@ def registry_targets(
     """
     found = []
     for table, part, name, target in registry_entries(root):
-        if name in names and part in {"", *names} and (tables is None or table in tables):
+        known = name in names and (not part or part in names)
+        if known and (tables is None or table in tables):
             found.append(module_file(target.partition(":")[0], root))
     return found
 
