@@ -1,12 +1,11 @@
 """What a look at a run finds, each with its figure and the next thing to try."""
 
-import math
 from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any, NamedTuple
 
-from common.doctor.look import Looked
-from common.results.metrics import BESIDE, ERROR
+from common.doctor.look import Encoded, Looked
+from common.results.gains import no_gain
 
 # Of the loss of chance: nearer to it than this, next to nothing is told apart.
 NEAR_CHANCE = 0.02
@@ -15,6 +14,8 @@ FLAT = 0.9
 # 1 - |mean|^2 of unit vectors, which is 1 less their mean cosine. Projections are compared by their
 # cosines, and begin above .05; embeddings behind a ReLU are alike from the start.
 CONSTANT = {"projections": 0.05, "embeddings": 0.01}
+# More of the spread stays with losses that learn to tell apart what is near.
+SPREAD_LEFT = 1 / 4
 # Directions of the variance: with fewer than two, one of them has most of it. So it is of few
 # classes, too, which leave the others: the effective rank of the untrained encoder's falls less.
 FEW, FEWER = 2.0, 1 / 3
@@ -26,6 +27,8 @@ SAME_CLASS, SAME_TEXT = 0.3, 0.05
 REPEATED = 0.5
 # Squared distance of an input's views, by that of different inputs.
 ALIKE, DIFFERENT = 0.01, 0.9
+# Of what it was untrained: training has told inputs apart, whatever the loss is.
+NEARER = 0.9
 # Of the norm of the weights; and similarities of a batch, compared by CKA.
 MOVED, KEPT = 0.01, 0.98
 THROWN = 10.0
@@ -35,10 +38,6 @@ RISING = 0.5
 SHARP, BLUNT = 20.0, 0.6
 SPREAD_OUT = 0.3
 STALE = 0.5
-# Rows that a metric is taken to be a mean over: records do not tell their number.
-TESTED = 1000
-LESS_ERROR = 0.01
-THRESHOLDED = ("_f1", "_precision", "_recall", "_ties")
 
 
 class Finding(NamedTuple):
@@ -58,7 +57,7 @@ def rate_too_high(look: Looked) -> Iterator[Finding]:
     """The loss is no number, or a step fails; or weights are many times what they began as."""
     advice = f"optimizer.lr={look.recipe.optimizer.lr / 10:.2g}"
     losses = [value for _, value in look.curve("train/epoch_loss", "train/loss")]
-    far = _far(look)
+    far = _far(look, median)
     if "optimizer.lr" in look.failed:
         yield Finding("rate-too-high", f"a step ends with: {look.failed}", advice)
     elif look.record is None and look.stopped:
@@ -73,18 +72,19 @@ def rate_too_high(look: Looked) -> Iterator[Finding]:
         )
 
 
-def _far(look: Looked) -> float | None:
-    """Returns how far parts that learn have moved, the median of them."""
+def _far(look: Looked, of: Callable[[list[float]], float]) -> float | None:
+    """Returns how far parts that learn have moved, the ``of`` of them."""
     found = [part.distance for part in look.parts.values() if part.learns and not part.still]
-    return median(found) if found else None
+    return of(found) if found else None
 
 
 def rate_too_low(look: Looked) -> Iterator[Finding]:
     """The encoder is all but the one that the training began with."""
-    far = _far(look)
+    far = _far(look, min)  # others may have rates of their own, as augmenters do
     if far is None or look.kept is None or far >= MOVED or look.kept <= KEPT:
         return
-    figure = f"weights moved by {far:.2%} of their norm; CKA with the untrained {look.kept:.4f}"
+    figure = f"weights moved by {100 * far:.2g} % of their norm; "
+    figure += f"CKA with the untrained {look.kept:.4f}"
     yield Finding("rate-too-low", figure, f"optimizer.lr={look.recipe.optimizer.lr * 10:.2g}")
 
 
@@ -115,11 +115,14 @@ def frozen_parts(look: Looked) -> Iterator[Finding]:
 
 def stale_keys(look: Looked) -> Iterator[Finding]:
     """The oldest keys of the queue are far from what the encoder makes of their inputs now."""
-    if look.stale is None or look.stale <= STALE:
+    copies = [name for name, part in look.parts.items() if part.copied and not part.still]
+    if look.stale is None or (look.stale <= STALE and not copies):
         return
     figure = (
         f"a key of the queue is {look.stale:.0%} as far from its present self as other keys are"
     )
+    if copies:
+        figure = f"{', '.join(copies)} without momentum: each step leaves its own keys in the queue"
     length = getattr(look.recipe.method, "queue_length", 0)
     yield Finding(
         "stale-keys", figure, f"method.momentum=0.99 or method.queue_length={length // 4}"
@@ -159,9 +162,17 @@ def view_distance(look: Looked) -> Iterator[Finding]:
     figure = f"views of an input differ by {start:.1%} of what inputs do"
     if start < ALIKE:
         yield Finding("views-too-alike", figure, "data.views with jitter or a smaller area")
-    if start > DIFFERENT and look.trained and (look.trained.noise or 0) > DIFFERENT:
-        figure += f", and after training by {look.trained.noise:.1%}"
+    now = look.trained
+    if start > DIFFERENT and now and (now.noise or 0) > DIFFERENT and not _below_chance(now):
+        figure += f", and after training by {now.noise:.1%}"
         yield Finding("views-too-different", figure, "data.views with a larger area")
+
+
+def _below_chance(now: Encoded) -> bool:
+    """Tells whether steps tell inputs apart, if only by parts of them."""
+    if now.loss is None or now.chance is None:
+        return False
+    return now.chance - now.loss > NEAR_CHANCE * abs(now.chance)
 
 
 def repeated_samples(look: Looked) -> Iterator[Finding]:
@@ -189,6 +200,8 @@ def chance_level(look: Looked) -> Iterator[Finding]:
     trained = look.trained
     if trained is None or not trained.loss or not trained.chance or trained.contrast is None:
         return
+    if trained.noise and trained.noise < NEARER * (look.untrained.noise or 0):
+        return  # the nearest negatives, for one, are as near as the positive at any time
     gained = (trained.chance - trained.loss) / abs(trained.chance)
     if gained < NEAR_CHANCE and trained.contrast.counted > FLAT:
         figure = (
@@ -207,7 +220,7 @@ def collapse(look: Looked) -> Iterator[Finding]:
     if trained.projection and begun.projection:
         kinds["projections"] = (trained.projection, begun.projection)
     for kind, (now, before) in kinds.items():
-        if now.spread < CONSTANT[kind] and now.spread < before.spread / 2:
+        if now.spread < CONSTANT[kind] and now.spread < SPREAD_LEFT * before.spread:
             figure = (
                 f"{kind} of different inputs have a cosine of {1 - now.spread:.4f} on average; "
             )
@@ -235,42 +248,17 @@ def modality_gap(look: Looked) -> Iterator[Finding]:
 
 
 def nothing_learnt(look: Looked) -> Iterator[Finding]:
-    """No metric is better than with the untrained encoder, beyond chance, or most are worse."""
-    start = look.record.references.get("untrained", {}) if look.record else {}
-    found = look.record.metrics if look.record else {}
-    gains = {
-        name: _gain(name, value, before)
-        for name, value in found.items()
-        if value is not None and (before := start.get(name)) is not None and _judges(name)
-    }
-    worse = sum(gain < 0 for gain, _ in gains.values())
-    if not gains or (
-        any(gain > noise for gain, noise in gains.values()) and 3 * worse <= 2 * len(gains)
-    ):
-        return
-    best = max(gains, key=lambda name: gains[name][0] / gains[name][1])
-    figure = f"{best.split('/')[-1]} {found[best]:.4g}, untrained {start[best]:.4g}"
-    if worse > 1:
-        figure += f"; {worse} of {len(gains)} metrics are worse"
-    yield Finding("nothing-learnt", figure, "what stands above; else a longer training")
-
-
-def _judges(metric: str) -> bool:
-    return not BESIDE.search(metric) and not metric.split("@")[0].endswith(THRESHOLDED)
-
-
-def _gain(metric: str, value: float, before: float) -> tuple[float, float]:
-    """Returns by how much ``value`` is better, and by how much it may be so by chance."""
-    if ERROR.search(metric):
-        return before - value, LESS_ERROR * abs(before)
-    unit = 100 if max(abs(value), abs(before)) > 1.5 else 1
-    variance = sum(
-        min(max(x / unit, 0), 1) * (1 - min(max(x / unit, 0), 1)) for x in (value, before)
-    )
-    if "spearman" in metric or "pearson" in metric:
-        variance = 2.0
-    # Both are measured on the same rows, so that half of the variance is in common.
-    return value - before, unit * math.sqrt(2 * (variance + 1 / TESTED) / TESTED)
+    """Most metrics are no better than with the untrained encoder, beyond chance."""
+    record = look.record
+    for one in no_gain(record) if record else ():
+        if record is None or one.reference != "untrained":
+            continue
+        now, before = (
+            found[one.best] for found in (record.metrics, record.references["untrained"])
+        )
+        figure = f"{one.lost} of {one.compared} metrics are no better than untrained; at best "
+        figure += f"{one.best.split('/')[-1]} {now:.4g}, untrained {before:.4g}"
+        yield Finding("nothing-learnt", figure, "what stands above; else a longer training")
 
 
 RULES: tuple[Callable[[Looked], Iterator[Finding]], ...] = (

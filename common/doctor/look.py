@@ -37,11 +37,16 @@ Curve = list[tuple[int, float]]
 
 
 class Moved(NamedTuple):
-    """How far training has moved a part: of its parameters' norm; ``still``: not at all."""
+    """How far training has moved a part, of its parameters' norm.
+
+    ``still``: not at all, though steps call it; ``copied``: it does not learn, and equals
+    parameters that do.
+    """
 
     distance: float
     still: bool
     learns: bool
+    copied: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,11 +109,11 @@ def look(run: RunFolder) -> Looked:
     fresh = _take_buffers(untrained.module, experiment.module)
     start = max(position - STEPS, 0)
     steps = watch(untrained, start, STEPS)
-    began = _encoder(untrained, steps)
+    began = encoder_of(untrained, steps)
     trained, kept = None, None
     if has_weights:
         steps = watch(experiment, start, STEPS)
-        trained = _encoder(experiment, steps)
+        trained = encoder_of(experiment, steps)
         kept = _kept(experiment, untrained, steps[0].batch)
     repeated, alike = _samples(experiment.data)
     return Looked(
@@ -121,7 +126,7 @@ def look(run: RunFolder) -> Looked:
         trained=trained,
         untrained=began,
         kept=kept,
-        parts=_parts(experiment, untrained) if has_weights else {},
+        parts=parts_of(experiment, untrained, steps[0].called) if has_weights else {},
         repeated=repeated,
         alike=alike,
         labels_count=any(step.labels_count for step in steps),
@@ -170,8 +175,10 @@ def _take_buffers(module: Any, other: Any) -> dict[str, Tensor]:
     return own
 
 
-def _encoder(experiment: Experiment, steps: list[Step]) -> Encoded:
-    module, batch = experiment.module, steps[0].batch
+def encoder_of(experiment: Experiment, steps: list[Step]) -> Encoded:
+    """Returns what the batch of the first of ``steps`` and their scores show of the module."""
+    module: Any = experiment.module
+    batch = steps[0].batch
     views = embeddings(module, batch)
     first, second = views[0], views[1] if len(views) > 1 else None
     z = projections(module, batch)
@@ -179,14 +186,18 @@ def _encoder(experiment: Experiment, steps: list[Step]) -> Encoded:
     several = hasattr(batch, "ids") and batch.ids.shape[1] > 1
     scored = several and bool((getattr(batch, "targets", NONE) >= 0).any())
     paired = second is not None and first.shape == second.shape and not (two_modalities or scored)
-    noise = view_noise(*views[:2]) if paired else None
+    pair = views[:2]
+    if paired and hasattr(module, "views"):  # as its step makes them, with or without dropout
+        with torch.no_grad():
+            pair = module.views(batch)[:2]
+    noise = view_noise(*pair) if paired else None
     contrasts = [contrast_of(scores) for step in steps for scores in step.scores]
     widest = max(filter(None, contrasts), key=lambda one: one.columns, default=None)
     return Encoded(
         loss=_mean([step.loss for step in steps]),
         chance=_mean([step.chance for step in steps]),
         contrast=widest,
-        embedding=spread_of(first),
+        embedding=spread_of(views[0]),
         projection=spread_of(z[0]) if z else None,
         noise=noise,
         gap=gap_share(*z[:2]) if two_modalities else None,
@@ -235,10 +246,11 @@ def _kept(experiment: Experiment, untrained: Experiment, batch: Any) -> float:
     return float(both / ((a.T @ a).norm() * (b.T @ b).norm()).clamp(min=1e-12))
 
 
-def _parts(experiment: Experiment, untrained: Experiment) -> dict[str, Moved]:
+def parts_of(experiment: Experiment, untrained: Experiment, called: set[str]) -> dict[str, Moved]:
     """Returns how far each part has moved, by the first two words of its parameters' names."""
     start, groups = dict(untrained.module.named_parameters()), dict[str, list[str]]()
     now = dict(experiment.module.named_parameters())
+    online = [value for value in now.values() if value.requires_grad]
     for name in now:
         groups.setdefault(".".join(name.split(".")[:2]), []).append(name)
     found = {}
@@ -247,7 +259,11 @@ def _parts(experiment: Experiment, untrained: Experiment) -> dict[str, Moved]:
             far = sum(float((now[name] - start[name]).square().sum()) for name in names)
             size = sum(float(start[name].square().sum()) for name in names)
         learns = any(now[name].requires_grad for name in names)
-        found[group] = Moved((far / max(size, 1e-12)) ** 0.5, far == 0, learns)
+        copied = not learns and all(
+            any(torch.equal(now[name], other) for other in online) for name in names
+        )
+        still = far == 0 and (learns or group in called)  # a kept copy is called by no step
+        found[group] = Moved((far / max(size, 1e-12)) ** 0.5, still, learns, copied)
     return found
 
 

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ class Step:
     ``batch``: what `training_step` was given; ``loss``: its value, None where the step itself
     fails, as ``failed`` then says; ``chance``: its value where no input is told from another, None
     where there is none; ``labels_count``: whether other labels give another loss; ``scores``: of
-    each softmax of the loss, (rows, columns), -inf where a pair is left out.
+    each softmax of the loss, (rows, columns), -inf where a pair is left out; ``called``: names of
+    the modules that it called.
     """
 
     batch: Any
@@ -47,6 +49,7 @@ class Step:
     labels_count: bool
     scores: list[Tensor]
     buffers: dict[str, Tensor]
+    called: set[str]
     failed: str = ""
 
 
@@ -94,6 +97,25 @@ def telling_nothing(module: nn.Module) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+@contextmanager
+def noting_calls(module: nn.Module) -> Iterator[set[str]]:
+    """Gives the names of the parts of ``module`` that are called meanwhile."""
+    called = set[str]()
+    hooks = [
+        layer.register_forward_hook(partial(_note, called, name))
+        for name, layer in module.named_modules()
+    ]
+    try:
+        yield called
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _note(called: set[str], name: str, *_: Any) -> None:
+    called.add(name)
 
 
 class _Standing(Callback):
@@ -146,16 +168,16 @@ def watch(experiment: Experiment, position: int, count: int) -> list[Step]:
         with_others = None if others is None else again(others)
         scores = Scores()
         try:
-            with scores:
+            with scores, noting_calls(module) as called:
                 taken = own_step(batch, batch_idx)
         except LikewiseError as error:
             counted = with_others is not None
-            found.append(Step(batch, None, chance, counted, scores.found, {}, str(error)))
+            found.append(Step(batch, None, chance, counted, scores.found, {}, called, str(error)))
             raise
         loss = float(taken.detach())
         labels_count = others is not None and with_others != loss
         after = {name: value.clone() for name, value in module.named_buffers()}
-        found.append(Step(batch, loss, chance, labels_count, scores.found, after))
+        found.append(Step(batch, loss, chance, labels_count, scores.found, after, called))
         return taken
 
     settings = replace(

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -13,9 +13,9 @@ from common.config.references import recipe_names
 from common.config.schema import Recipe
 from common.data.modality import find_set
 from common.paper import get_paper
+from common.results.gains import no_gain
 from common.results.metrics import BESIDE, ERROR
 from common.results.pages.formatting import decimals_of, number
-from common.results.pages.sections import LEARNING_REFERENCES
 from common.results.record import NO_NUMBER, Record
 from common.runs.folder import RunFolder
 
@@ -81,8 +81,10 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
         print_table(table, console)
     else:
         console.print("nothing measured: evaluation.protocols is empty")
-    for warning in no_gain(record):
-        console.print(warning, style="yellow", highlight=False, soft_wrap=True)
+    for one in no_gain(record):
+        what = NOTHING.get(one.reference, f"{one.reference}, which learns nothing, is")
+        said = f"{what} as good, up to chance, or better in {one.lost} of {one.compared} metrics."
+        console.print(said, style="yellow", highlight=False, soft_wrap=True)
     known = find_set(record.data)
     own = known is not None and known.form  # no paper reports a number of a user's own data
     if record.scaled and record.scaled_reason != NO_NUMBER and not own:
@@ -98,22 +100,6 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
 def _near(path: Path) -> str:
     """Returns a path as it is typed from here, where it lies below."""
     return str(path).removeprefix(f"{Path.cwd()}{os.sep}")
-
-
-def no_gain(record: Record) -> Iterator[str]:
-    """Yields what learns nothing and is as good in half of the metrics or more."""
-    for name, others in record.references.items():
-        if name in LEARNING_REFERENCES:
-            continue
-        gains: list[bool] = []
-        for metric, value in record.metrics.items():
-            other = others.get(metric)
-            if value is not None and other is not None and not BESIDE.search(metric):
-                gains.append(value < other if ERROR.search(metric) else value > other)
-        lost = gains.count(False)
-        if record.batches and gains and 2 * lost >= len(gains):
-            what = NOTHING.get(name, f"{name}, which learns nothing, is")
-            yield f"{what} as good or better in {lost} of {len(gains)} metrics."
 
 
 def _arrow(metric: str) -> str:

@@ -8,6 +8,7 @@ from common.config.recipe import load_recipe
 from common.doctor.findings import findings_in
 from common.doctor.look import Encoded, Looked, Moved
 from common.doctor.measures import Contrast, Spread
+from tests.samples import RECORD
 
 FINE = Encoded(
     loss=3.0,
@@ -44,26 +45,52 @@ def begun(**fields):
     return {"untrained": replace(HEALTHY.untrained, **fields)}
 
 
+NAMES = ("test/knn_top1", "test/tpa_20", "test/tpa_100")
 RISING = [(10, 0.1), (60, 0.2), (100, 0.2)]
 STILL = {**HEALTHY.parts, "key_encoder.0": Moved(0.0, True, False)}
 CASES = [
     ("rate-too-high", {"stopped": "train/loss is nan at batch 3"}),
     ("rate-too-high", {"parts": {"backbone.0": Moved(238.0, False, True)}}),
     ("rate-too-low", {"parts": {"backbone.0": Moved(1e-4, False, True)}, "kept": 0.9999}),
+    (
+        "rate-too-low",
+        {
+            "parts": {
+                "encoder.0": Moved(1e-6, False, True),
+                "augmenter.0": Moved(0.8, False, True),
+            },
+            "kept": 0.9999,
+        },
+    ),
     ("warmup-too-long", {"curves": {"train/lr": RISING}}),
     ("frozen", {"parts": STILL}),
     ("stale-keys", {"stale": 0.8}),
+    ("stale-keys", {"parts": {**HEALTHY.parts, "key_encoder.0": Moved(0.4, False, False, True)}}),
     ("temperature-too-low", begun(contrast=Contrast(255, 3000.0, 0.01))),
     ("temperature-too-high", trained(contrast=Contrast(255, 0.1, 0.8))),
     ("views-too-alike", begun(noise=0.0)),
-    ("views-too-different", begun(noise=0.97) | trained(noise=0.95)),
+    ("views-too-different", begun(noise=0.97) | trained(noise=0.95, loss=5.4)),
     ("duplicates", {"repeated": {"images": 0.9}}),
     ("false-negatives", {"alike": {"labels": 0.5}}),
     ("false-negatives", {"alike": {"texts": 0.1}}),
     ("constant-collapse", trained(embedding=Spread(1e-5, 20, 6))),
     ("dimensional-collapse", trained(projection=Spread(0.9, 4, 1.2))),
     ("modality-gap", trained(gap=0.8)),
-    ("chance-level", trained(loss=5.49, contrast=Contrast(255, 1.0, 0.99))),
+    (
+        "nothing-learnt",
+        {
+            "record": replace(
+                RECORD,
+                batches=100,
+                metrics={"test/knn_top1": 0.5, "test/tpa_20": 0.6, "test/tpa_100": 0.4},
+                references={
+                    "untrained": dict.fromkeys(NAMES, 0.5),
+                    "raw": dict.fromkeys(NAMES, 1.0),
+                },
+            )
+        },
+    ),
+    ("chance-level", trained(loss=5.49, contrast=Contrast(255, 1.0, 0.99), noise=0.8)),
 ]
 
 
@@ -76,6 +103,22 @@ def test_each_fault_is_found_by_its_figure_alone(name, change):
     found = findings_in(replace(HEALTHY, **change))
     assert [one.name for one in found] == [name]
     assert all(one.figure and one.advice for one in found)
+
+
+def test_views_whose_loss_is_below_chance_are_not_too_different():
+    assert findings_in(replace(HEALTHY, **begun(noise=1.08), **trained(noise=1.06))) == []
+
+
+def test_a_loss_of_chance_is_none_where_views_have_come_nearer():
+    at_chance = trained(loss=5.49, contrast=Contrast(255, 1.0, 0.99), noise=0.5)
+    assert findings_in(replace(HEALTHY, **at_chance)) == []
+
+
+def test_vectors_that_come_nearer_have_not_collapsed_while_much_of_their_spread_is_left():
+    near = {"projection": Spread(0.03, 16, 6)}
+    begun = {"projection": Spread(0.07, 45, 4)}
+    found = replace(HEALTHY, trained=replace(FINE, **near), untrained=replace(FINE, **begun))
+    assert findings_in(found) == []
 
 
 def test_a_class_is_no_false_negative_of_a_loss_that_uses_labels():

@@ -3,7 +3,6 @@ import io
 import re
 from types import SimpleNamespace
 
-import pytest
 from rich.console import Console
 
 from common.config.recipe import load_recipe
@@ -13,7 +12,7 @@ from common.results.reported import scaled_reason
 from common.runs.environment import Environment
 from common.runs.folder import RunFolder
 from common.runs.record import CodeAndMachine, RunMeasurements, describe_source, make_record
-from common.runs.summary import no_gain, show_result
+from common.runs.summary import show_result
 
 MEASURED = RunMeasurements(
     metrics={"test/knn_top1": 0.75, "test/linear_top1": float("nan")},
@@ -109,32 +108,3 @@ def test_counts_of_ties_stay_in_the_record_and_off_the_screen(tmp_path):
     show_result(record, RunFolder(tmp_path / "run"), Console(file=said, width=200))
     assert record.metrics == metrics
     assert "choice_swap " in said.getvalue() and "swap_ties" not in said.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("trained", "untrained", "said"),
-    [
-        ({"test/knn_top1": 0.5, "test/linear_top1": 0.6}, {"test/knn_top1": 0.4}, False),
-        ({"test/knn_top1": 0.5, "test/linear_top1": 0.6}, {"test/knn_top1": 0.5}, True),
-        ({"test/mse@24": 0.02, "test/clean_mse@24": 0.1}, {"test/mse@24": 0.16}, False),
-        ({"test/mse@24": 0.16, "test/mae": 0.1}, {"test/mse@24": 0.02, "test/mae": 0.2}, True),
-        ({"test/knn_top1": 0.5, "test/linear_train_top1": 0.1}, {}, False),
-        (
-            {"test/knn_top1": 0.5, "test/linear_train_top1": 0.1},
-            {"test/knn_top1": 0.4, "test/linear_train_top1": 0.9},
-            False,
-        ),
-    ],
-)
-def test_a_training_that_the_untrained_encoder_equals_is_told(trained, untrained, said, tmp_path):
-    measured = dataclasses.replace(MEASURED, metrics=trained, references={"untrained": untrained})
-    _, record = make(tmp_path, measured=measured)
-    assert bool(list(no_gain(record))) is said
-    assert not list(no_gain(dataclasses.replace(record, batches=0)))
-
-
-def test_raw_data_that_are_ahead_of_the_encoder_are_told(tmp_path):
-    references = {"untrained": {"test/knn_top1": 0.4}, "raw": {"test/knn_top1": 0.6}}
-    measured = dataclasses.replace(MEASURED, metrics={"test/knn_top1": 0.5}, references=references)
-    _, record = make(tmp_path, measured=measured)
-    assert [line.split(",")[0] for line in no_gain(record)] == ["The data as they are"]
