@@ -132,7 +132,7 @@ def test_settings_and_file_tell_trials_apart_and_pilots_and_seeds_share_a_group(
     warm, cold = (read_own_loss(mine, {"temperature": one}) for one in (0.5, 0.1))
     pilots = found.own_pilots(warm).recipes
     seeds = found.own_seeds(warm, 0.004, 4).recipes
-    assert [one.optimizer.lr for one in pilots] == [0.0005, 0.001, 0.002, 0.004, 0.008]
+    assert [one.optimizer.lr for one in pilots] == [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032]
     assert {one.evaluation.looked_at for one in pilots} == {"val"}
     assert [one.seed for one in seeds] == [0, 1, 2, 3] and seeds[0].optimizer.lr == 0.004
     assert len({run_labels(one).group for one in (*pilots, *seeds)}) == 1
