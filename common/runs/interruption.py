@@ -28,7 +28,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FULL = re.compile("out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 MEMORY_ADVICE = (
     "the memory is full: let the encoder take the batch in parts with trainer.microbatch=auto, or "
-    "a smaller number where it is set; or lower data.batch_size"
+    "a smaller number where it is set (in place of batch norm this needs a backbone such as "
+    "resnet18_gn); or lower data.batch_size"
 )
 
 

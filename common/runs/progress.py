@@ -174,6 +174,7 @@ class ProgressLine(Callback):
         self._bar: Progress | None = None
         self._drawn = self._started = 0.0
         self._first = 0
+        self._told = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the bar at the position the run starts from."""
@@ -202,7 +203,11 @@ class ProgressLine(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Redraws when the last drawing is old enough."""
+        """Redraws when the last drawing is old enough; says once what ``auto`` has found."""
+        if not self._told and (part := trainer.callback_metrics.get("perf/microbatch")) is not None:
+            self._told = True
+            text = f"  trainer.microbatch=auto: at most {int(part):,} samples are encoded at once"
+            self.console.print(text, highlight=False)
         now = time.perf_counter()
         if now - self._drawn < (REFRESH_S if self._bar else LINE_EVERY_S):
             return

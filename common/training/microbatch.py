@@ -202,7 +202,8 @@ def check_encoders(module: nn.Module, norm: str, processes: int) -> None:
         if norms and norm != PARTS:
             raise ConfigError(
                 f"trainer.microbatch: batch norm joins samples in the encoder of {kind}; use "
-                "resnet18_gn, or trainer.microbatch_norm=parts"
+                "method.backbone=resnet18_gn or another with group norm, or "
+                "trainer.microbatch_norm=parts, which changes the result"
             )
         synced = any(isinstance(part, GlobalBatchNorm | SyncBatchNorm) for part in norms)
         if synced and processes > 1:

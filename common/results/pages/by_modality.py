@@ -65,7 +65,7 @@ recipe, and not all were chosen in pilots. Most budgets are a small part of the 
 the order may change with longer training. The minutes are the median wall time of a run with its
 evaluation, on two cores of machines that differed and were shared."""
 START_HEADER = (
-    *("data", "start with", "on your own data", "it had", "not clearly apart"),
+    *("data", "start with", "on your own data", "it scored", "not clearly worse"),
     "learns nothing",
 )
 HEADER = (

@@ -20,9 +20,8 @@ def clock(monkeypatch):
 
 
 def make_trainer(**changes):
-    return SimpleNamespace(
-        **{"num_training_batches": 10, "max_epochs": 3, "current_epoch": 0, **changes}
-    )
+    sizes = {"num_training_batches": 10, "max_epochs": 3, "current_epoch": 0}
+    return SimpleNamespace(**{**sizes, "callback_metrics": {}, **changes})
 
 
 def train(callback, clock, batches, wait, work, first=1):
@@ -103,6 +102,18 @@ def test_the_time_left_of_a_resumed_run_counts_its_own_batches_only(clock):
     clock.now += 16
     line.on_train_batch_end(make_trainer(), Counted(22), {"loss": torch.tensor(2.5)}, None, 0)
     assert lines(console) == ["  epoch 1/3  loss 2.500  batch 22/30, 64 s left"]
+
+
+def test_what_auto_has_found_is_said_once(clock):
+    console = Console(file=io.StringIO(), width=200)
+    line = ProgressLine(console, None)
+    trainer = make_trainer(callback_metrics={"perf/microbatch": torch.tensor(1024.0)})
+    line.on_train_start(trainer, Counted(0))
+    for seen in (1, 2):
+        line.on_train_batch_end(trainer, Counted(seen), {"loss": torch.tensor(2.5)}, None, 0)
+    assert lines(console) == [
+        "  trainer.microbatch=auto: at most 1,024 samples are encoded at once"
+    ]
 
 
 @pytest.mark.parametrize(("limit", "total"), [(None, 30), (12, 12), (99, 30)])
