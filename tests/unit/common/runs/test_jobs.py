@@ -170,10 +170,11 @@ def test_the_end_of_a_job_lets_its_command_save_and_gives_it_again(tmp_path, mon
         raise Requeued
 
     def announce():  # as SLURM does: to all processes of the job
-        while not (tmp_path / "ready").exists():
+        while not ((tmp_path / "ready").exists() and hasattr(work, "_command")):
             time.sleep(0.01)
         os.kill(work._command.pid, signal.SIGUSR2)
-        os.kill(os.getpid(), signal.SIGUSR2)
+        # A job has one thread; here another one could take the signal, and none would wake.
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR2)
 
     signal.signal(signal.SIGUSR2, end)
     threading.Thread(target=announce).start()
