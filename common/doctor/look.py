@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from common.backbones.modes import evaluating
+from common.backbones.modes import evaluating, training
 from common.config.schema import Recipe
 from common.doctor.inputs import calls, digests
 from common.doctor.measures import (
@@ -179,16 +179,16 @@ def encoder_of(experiment: Experiment, steps: list[Step]) -> Encoded:
     """Returns what the batch of the first of ``steps`` and their scores show of the module."""
     module: Any = experiment.module
     batch = steps[0].batch
-    views = embeddings(module, batch)
+    with training(module):
+        views, z = embeddings(module, batch), projections(module, batch)
     first, second = views[0], views[1] if len(views) > 1 else None
-    z = projections(module, batch)
     two_modalities = hasattr(module, "project_text")
     several = hasattr(batch, "ids") and batch.ids.shape[1] > 1
     scored = several and bool((getattr(batch, "targets", NONE) >= 0).any())
     paired = second is not None and first.shape == second.shape and not (two_modalities or scored)
     pair = views[:2]
     if paired and hasattr(module, "views"):  # as its step makes them, with or without dropout
-        with torch.no_grad():
+        with torch.no_grad(), training(module):
             pair = module.views(batch)[:2]
     noise = view_noise(*pair) if paired else None
     contrasts = [contrast_of(scores) for step in steps for scores in step.scores]

@@ -15,6 +15,7 @@ from lightning import Callback, LightningModule
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from common.backbones.modes import training
 from common.errors import LikewiseError
 from common.training.fit import Experiment
 from common.training.trainer import make_trainer
@@ -144,12 +145,11 @@ _stay._wrapped_by_lr_sched = True  # type: ignore[attr-defined]  # as above
 def watch(experiment: Experiment, position: int, count: int) -> list[Step]:
     """Takes ``count`` steps from batch ``position`` of the training on, which move no weight.
 
-    The module's state is the same afterwards; it is left in training mode.
+    The module, which may come as it is measured, is in training mode, and is the same afterwards.
     """
     module, found = experiment.module, list[Step]()
     state = {name: value.clone() for name, value in module.state_dict().items()}
     own_step: Any = module.training_step
-    module.train()  # trained weights come as they are measured
 
     def step(batch: Any, batch_idx: int) -> Any:
         def again(given: Any) -> float | None:
@@ -190,7 +190,8 @@ def watch(experiment: Experiment, position: int, count: int) -> list[Step]:
     try:
         with tempfile.TemporaryDirectory() as folder, contextlib.suppress(LikewiseError):
             trainer = make_trainer(recipe, module, [_Standing(count)], Path(folder))
-            trainer.fit(module, datamodule=experiment.data)
+            with training(module):
+                trainer.fit(module, datamodule=experiment.data)
     finally:
         del module.training_step
         module.load_state_dict(state)

@@ -201,9 +201,8 @@ def check_encoders(module: nn.Module, norm: str, processes: int) -> None:
         norms = [part for part in encoder.network.modules() if isinstance(part, _BatchNorm)]
         if norms and norm != PARTS:
             raise ConfigError(
-                f"trainer.microbatch: batch norm joins samples in the encoder of {kind}; use "
-                "method.backbone=resnet18_gn or another with group norm, or "
-                "trainer.microbatch_norm=parts, which changes the result"
+                f"trainer.microbatch: batch norm joins samples in {kind}; use "
+                "method.backbone=resnet18_gn or trainer.microbatch_norm=parts"
             )
         synced = any(isinstance(part, GlobalBatchNorm | SyncBatchNorm) for part in norms)
         if synced and processes > 1:

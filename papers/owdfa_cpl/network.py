@@ -99,9 +99,8 @@ def check_parts(backbone: Any, method: CPLConfig, facts: OpenWorldFacts) -> None
     if found < parts:
         least = bisect_left(range(MOST_PIXELS), parts, facts.size, key=cells)
         raise ConfigError(
-            f"data.size: images of {facts.size} pixels a side give method.backbone="
-            f"{method.backbone} {found} cells a side, fewer than method.parts={parts}; use images "
-            f"of {least} pixels or more, or method.parts={found} or less"
+            f"data.size={facts.size}: {method.backbone} makes {found} cells a side, fewer than "
+            f"method.parts={parts}; use {least} or more"
         )
 
 

@@ -33,7 +33,9 @@ def test_chance_is_what_the_loss_gives_where_nothing_is_told_apart(watched):
 
 
 def test_watching_moves_nothing_and_is_in_training_mode(watched):
-    experiment, _, before, _ = watched
-    assert experiment.module.training
+    experiment, steps, before, _ = watched
+    means = [name for name in steps[0].buffers if name.endswith("running_mean")]
+    assert any(not torch.equal(steps[0].buffers[name], before[name]) for name in means)
+    assert not experiment.module.training, "as it came"
     after = experiment.module.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())

@@ -64,7 +64,7 @@ def test_it_stands_alone_with_the_codes_values():
 @pytest.mark.parametrize(("size", "least", "stem"), [(64, 65, "imagenet"), (16, 17, "cifar")])
 def test_images_too_small_for_the_parts_are_refused(size, least, stem):
     config = CPLConfig(backbone="resnet18", stem=stem)
-    with pytest.raises(ConfigError, match=rf"^data.size: images of {size} .* of {least} pixels or"):
+    with pytest.raises(ConfigError, match=rf"^data.size={size}: .* use {least} or more"):
         CPL(config, facts=OpenWorldFacts(size=size))
     assert CPL(config, facts=OpenWorldFacts(size=least)).head.parts == 3
 

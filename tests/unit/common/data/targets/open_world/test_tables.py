@@ -167,7 +167,7 @@ def test_verify_compares_the_tables_of_the_data_root(folder):
 
 
 def test_a_restored_module_needs_no_file_of_initial_weights(folder):
-    words = [f"data.path={folder}/table.csv", "data.size=16", "data.batch_size=8"]
+    words = [f"data.path={folder}/table.csv", "data.size=32", "data.batch_size=8"]
     words += ["method.backbone=forensic_conv", "method.initial_weights=gone.pt"]
     recipe = load_recipe("owdfa_cpl/protocol-1", words)
     for options in ({"training_follows": False}, {"resumed": True}):
