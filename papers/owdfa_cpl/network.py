@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from common.backbones.build import FEATURE_MAP, build_image_backbone
+from common.backbones.modes import evaluating
 from common.config.schema import OptimizerConfig
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.batch_norm import convert_batch_norm
@@ -89,11 +90,12 @@ def count_heads(method: HeadsConfig, facts: OpenWorldFacts) -> int:
 
 def check_parts(backbone: Any, method: CPLConfig, facts: OpenWorldFacts) -> None:
     """Raises `ConfigError` for images whose map has fewer cells a side than there are parts."""
-    shapes = deepcopy(backbone).to("meta").eval()  # tells sizes and computes nothing
+    shapes = deepcopy(backbone).to("meta")  # tells sizes and computes nothing
 
     def cells(size: int) -> int:
         images = torch.empty(1, facts.channels, size, size, device="meta")
-        return int(shapes.feature_map(images).shape[-1])
+        with evaluating(shapes):
+            return int(shapes.feature_map(images).shape[-1])
 
     found, parts = cells(facts.size), method.parts
     if found < parts:
