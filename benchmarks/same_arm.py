@@ -1,10 +1,11 @@
 """Arms of a bench against themselves on other seeds: how often `papers try` would see a difference.
 
-    papers campaign configs/campaigns/bench-images.yaml --seeds 10..29 --results OTHER_SEEDS
+    papers campaign OTHER_SEEDS.yaml --results OTHER_SEEDS
     python -m benchmarks.same_arm results OTHER_SEEDS
 
-The seeds of an arm are taken in blocks of ten, as many as a trial has, and each two blocks are a
-trial: paired in order, judged as a trial is. By chance one in twenty has a verdict.
+OTHER_SEEDS.yaml is a copy of `configs/campaigns/bench-images.yaml` or `bench-sentences.yaml` with
+seeds 10 to 29. The seeds of an arm are taken in blocks of ten, as many as a trial has, and each two
+blocks are a trial: paired in order, judged as a trial is. By chance one in twenty has a verdict.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from common.results.verdicts import judge_claim
 from common.runs.campaign_file import read_campaign
 
 TRIAL = 10
+METRICS = {"images": "test/linear_top1", "sentences": "test/spearman"}
 
 
 def judge_blocks(values: dict[int, float]) -> list[str]:
@@ -33,18 +35,17 @@ def main() -> None:
     """Prints a line for each arm, and how many of all trials had a verdict."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", nargs="+", type=Path)
-    parser.add_argument("--bench", action="append", choices=("images", "sentences"))
-    asked = parser.parse_args()
-    records = [record for folder in asked.results for record in load_records(folder)]
+    folders = parser.parse_args().results
+    records = [record for folder in folders for record in load_records(folder)]
     seen = trials = 0
-    for bench in asked.bench or ("images", "sentences"):
+    for bench, metric in METRICS.items():
         pool = read_campaign(CONFIG_ROOT / "campaigns" / f"bench-{bench}.yaml")
         for name in dict.fromkeys(recipe.reference for recipe in pool.recipes):
             own = [record for record in records if record.reference == name and not record.pilot]
-            metric = "test/linear_top1" if bench == "images" else "test/spearman"
-            found = judge_blocks({one.seed: one.metrics[metric] or 0.0 for one in own})
+            values = {one.seed: one.metrics[metric] for one in own}
+            found = judge_blocks({seed: x for seed, x in values.items() if x is not None})
             verdicts = sum(status in ("holds", "opposite") for status in found)
-            print(f"{name:32s} {len(own):3d} runs, {len(found)} trials, {verdicts} verdicts")
+            print(f"{name:32s} {len(values):3d} seeds, {len(found)} trials, {verdicts} verdicts")
             seen, trials = seen + verdicts, trials + len(found)
     print(f"{seen} of {trials} trials of an arm against itself have a verdict")
 

@@ -128,7 +128,7 @@ class _Standing(Callback):
     def on_train_start(self, trainer: Any, pl_module: LightningModule) -> None:
         for optimizer in trainer.optimizers:
             optimizer.step = _stay
-            optimizer._opt_called = True  # a schedule asks for it
+            optimizer._opt_called = True  # else a schedule warns that it steps first
 
     def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
         self.left -= 1
@@ -139,7 +139,9 @@ def _stay(closure: Any = None) -> Any:
     return closure and closure()
 
 
-_stay._wrapped_by_lr_sched = True  # type: ignore[attr-defined]  # as above
+# Else a schedule warns that the step is not the one that it has wrapped. Torch sets the same
+# attribute on a function, which has no such field for a type checker.
+_stay._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
 
 
 def watch(experiment: Experiment, position: int, count: int) -> list[Step]:
@@ -184,7 +186,8 @@ def watch(experiment: Experiment, position: int, count: int) -> list[Step]:
         experiment.recipe.trainer, accelerator="cpu", devices=1, nodes=1, precision="32-true"
     )
     recipe = replace(experiment.recipe, trainer=settings)
-    module.training_step = step  # type: ignore[method-assign]  # of this object, until the end
+    # Of this object alone, and until the end: the trainer calls the method by its name.
+    module.training_step = step  # type: ignore[method-assign]
     module.get_buffer("batches_seen").fill_(position)
     experiment.data.seek(position)
     try:
