@@ -12,7 +12,7 @@ from rich.console import Console
 from common.config.devices import is_main_process
 from common.config.files import reading, remove_torn
 from common.config.schema import Recipe
-from common.errors import LikewiseError
+from common.errors import ConfigError, LikewiseError
 from common.paper import get_paper
 from common.plots.draw import draw_plots
 from common.results.record import Record, read_record, record_to_json, write_record
@@ -66,12 +66,27 @@ def prepare_run(recipe: Recipe, training_follows: bool = True, resumed: bool = F
     show_progress_of_numbers()
     with reading(recipe.data.path):
         experiment = training.prepare(recipe, training_follows, resumed)
+    check_patches(experiment)
     threads = threads_of(recipe, num_parameters(experiment.module))
     torch.set_num_threads(threads)
     if num_processes(recipe) > 1:
         # Lightning sets a number of its own, the cores' share, where the environment has none.
         os.environ["OMP_NUM_THREADS"] = str(threads)
     return experiment
+
+
+def check_patches(experiment: Experiment) -> None:
+    """Raises `ConfigError` where a transformer's patches do not divide views or images."""
+    patches = {part.patch for part in experiment.module.modules() if hasattr(part, "patch")}
+    if not patches:
+        return
+    sizes = {f"data.views of {view.size}": view.size for view in experiment.recipe.data.views}
+    for key, size in (sizes | {"data.name": experiment.data.facts.size}).items():
+        if wrong := [patch for patch in patches if size % patch]:
+            raise ConfigError(
+                f"{key}: images of {size} pixels do not divide into patches of {wrong[0]}; "
+                "use sizes that do, or method.stem=cifar (patches of 4)"
+            )
 
 
 def train(

@@ -57,6 +57,16 @@ def test_images_without_labels_are_refused_for_the_method_not_for_its_protocols(
         prepare_run(recipe)
 
 
+def test_views_and_images_that_patches_do_not_divide_are_refused_before_the_first_step():
+    words = ["method.backbone=vit_tiny", "data.views=[{count: 2, size: 22}]"]
+    with pytest.raises(ConfigError, match=r"data\.views of 22: .* patches of 4"):
+        prepare_run(load_recipe("hydra/quick", words))
+    words[1:] = ["data.views=[{count: 2, size: 16}]"]  # scattered digits have 20 x 20 pixels
+    prepare_run(load_recipe("hydra/quick", words))
+    with pytest.raises(ConfigError, match=r"data\.name: images of 20 .* patches of 16"):
+        prepare_run(load_recipe("hydra/quick", [*words, "method.stem=imagenet"]))
+
+
 def test_two_classes_are_enough_for_identical_pairs_alone():
     two = ImageFacts(channels=1, num_classes=2)
     assert SimLAP(SimLAPConfig(**SMALL, pairs="identical"), facts=two).num_classes == 2
