@@ -2,6 +2,7 @@
 
 import contextlib
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -193,7 +194,8 @@ def watch(experiment: Experiment, position: int, count: int) -> list[Step]:
     try:
         with tempfile.TemporaryDirectory() as folder, contextlib.suppress(LikewiseError):
             trainer = make_trainer(recipe, module, [_Standing(count)], Path(folder))
-            with training(module):
+            with training(module), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of a collapse, where nothing is told apart
                 trainer.fit(module, datamodule=experiment.data)
     finally:
         del module.training_step

@@ -1,6 +1,7 @@
 """Steps that are taken again: the loss of chance is the one that the equation gives."""
 
 import math
+import warnings
 
 import pytest
 import torch
@@ -39,3 +40,11 @@ def test_watching_moves_nothing_and_is_in_training_mode(watched):
     assert not experiment.module.training, "as it came"
     after = experiment.module.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_steps_where_nothing_is_told_apart_warn_of_no_collapse():
+    experiment = prepare_run(load_recipe("amcl/quick:simclr", ["trainer.log_every=1"]))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "collapse")
+        (step,) = watch(experiment, 3, 1)
+    assert step.loss
