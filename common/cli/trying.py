@@ -91,7 +91,7 @@ def try_loss(
     _check_bench(bench)
     deadline = time.monotonic() + parse_budget(budget) if budget else None
     from common.runs.own_loss import read_own_loss
-    from common.runs.trial import best_rate, read_bench
+    from common.runs.trial import STEPS, best_rate, read_bench
 
     own, found = read_own_loss(word, parse_overrides(list(settings))), read_bench(bench)
     pilots = found.own_pilots(own)
@@ -107,12 +107,16 @@ def try_loss(
     tried = _run(pilots, runs, deadline, jobs, console)
     if tried is None:
         return
-    lr, metric = best_rate(tried)
-    console.print(f"{own.name}: rate {lr:g}, the best of {len(tried)} by {metric}", highlight=False)
+    lr, told = best_rate(tried)
+    console.print(f"{own.name}: rate {lr:g}, {told}", highlight=False, soft_wrap=True)
     records = _run(found.own_seeds(own, lr, seeds), runs, deadline, jobs, console)
     if records is None:
         return
     _show_beside(own, records, pool, console)
+    if jobs:
+        times = found.step_times(own, lr, records[0].batches - STEPS)
+        took = ", ".join(f"{name} {ms:.0f}" for name, ms in times.items())
+        console.print(f"A step takes, in ms of CPU here: {took}.", highlight=False, soft_wrap=True)
     for text in cautions(records[0], pool, found.pool, file):
         console.print(text, style="yellow", highlight=False, soft_wrap=True)
     _save(own, word, lr, save, console)
@@ -240,27 +244,12 @@ def trial_blocks(arms: Arms, name: str) -> Iterator[Block]:
         if widths:
             ends = " to ".join(number(one, _places(lines)) for one in (min(widths), max(widths)))
             yield Paragraph(f"With {seeds} a difference is seen from {ends} on.")
-    if text := _cost(arms):
-        yield Paragraph(text)
     yield Paragraph(
         f"Mean ± standard deviation over seeds. Differences are {name} less the rival, paired by "
-        "seed, with the half-width of their 95 % interval. What is fragile does not outlast a "
-        "correction for the number of rivals."
+        "seed, with the half-width of their 95 % interval. It does not hold what the choice of the "
+        "rate adds: rates that the pilots hardly tell apart may differ more. What is fragile does "
+        "not outlast a correction for the number of rivals."
     )
-
-
-def _cost(arms: Arms) -> str:
-    """Returns what a step takes beside those of rivals on a like machine; "" without one."""
-    took = {
-        name: min(1e3 * one.global_batch / one.samples_per_s for one in group.records)
-        for name, group in zip(arms.names, arms.groups, strict=True)
-        if group.latest.hardware == arms.to.latest.hardware and group.latest.samples_per_s
-    }
-    own = took.pop(arms.to_name, None)
-    if own is None or not took:
-        return ""
-    others = ", ".join(f"{name} {took[name]:.0f}" for name in sorted(took, key=took.__getitem__))
-    return f"A step takes {own:.0f} ms at its fastest; {others}."
 
 
 def _ours_less_theirs(pairs: Sample | None) -> Sample | None:

@@ -1,13 +1,18 @@
 """A trial of a loss: the bench that it is trained on, its pilots, its seeds, and its best rate."""
 
 import math
+import tempfile
+import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 import torch
+from lightning import Callback
 
 from common.config.references import CONFIG_ROOT
 from common.config.schema import Recipe
@@ -16,6 +21,10 @@ from common.results.comparison import side_by_side
 from common.results.record import Record
 from common.runs.campaign_file import Campaign, read_campaign
 from common.runs.own_loss import OwnLoss, own_recipe
+from common.runs.run import prepare_run
+from common.training.trainer import make_trainer
+
+STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,14 @@ class Bench:
         theirs = self._first(self.pool)[:count]
         return Campaign("seeds", [own_recipe(one, own, lr) for one in theirs])
 
+    def step_times(self, own: OwnLoss, lr: float, position: int) -> dict[str, float]:
+        """Returns the milliseconds of a step of each rival, and of the loss under its name."""
+        rivals = {one.reference: one for one in self.pool.recipes}
+        return {
+            name: time_step(recipe, position)
+            for name, recipe in {own.name: self.own_seeds(own, lr, 1).recipes[0], **rivals}.items()
+        }
+
     def _first(self, campaign: Campaign) -> list[Recipe]:
         first = self.pool.recipes[0].reference
         return [one for one in campaign.recipes if one.reference == first]
@@ -51,7 +68,9 @@ def read_bench(name: str) -> Bench:
 
 
 def best_rate(pilots: Sequence[Record]) -> tuple[float, str]:
-    """Returns the rate of the best of ``pilots``, and the metric that tells it.
+    """Returns the rate with the best mean over the seeds of ``pilots``, and what they say of it.
+
+    A rate at which a seed has no number stands behind all that have one for each.
 
     Raises:
         LikewiseError: The metric of none is a number.
@@ -59,12 +78,43 @@ def best_rate(pilots: Sequence[Record]) -> tuple[float, str]:
     arms = side_by_side(pilots)[0]
     metric = arms.metrics[0]
     sign = -1 if arms.lower[metric] else 1
-    values = {one.run_id: one.metrics.get(metric) for one in pilots}
-    known = [one for one in pilots if math.isfinite(values[one.run_id] or math.nan)]
-    if not known:
+    found: dict[float, list[float]] = {}
+    for one in pilots:
+        value = one.metrics.get(metric)
+        values = found.setdefault(float((one.config or {})["optimizer"]["lr"]), [])
+        values += [value] if value is not None and math.isfinite(value) else []
+    if not any(found.values()):
         raise LikewiseError(f"{metric}: no pilot has a number; the loss trains at no rate")
-    best = max(known, key=lambda one: sign * (values[one.run_id] or 0.0))
-    return float((best.config or {})["optimizer"]["lr"]), metric
+    means = {lr: fmean(values) for lr, values in found.items() if values}
+    ranks = sorted(means, key=lambda lr: (len(found[lr]), sign * means[lr]), reverse=True)
+    told = ", ".join(f"{lr:g} with {means[lr]:.4g}" for lr in ranks[:3])
+    return ranks[0], f"best of {len(found)} by the mean of {metric}: {told}"
+
+
+class _Clock(Callback):
+    """Takes the CPU time of ``STEPS`` steps, and ends the training after them."""
+
+    def __init__(self) -> None:
+        self.took: list[float] = []
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        self.began = time.process_time()
+
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        self.took.append(time.process_time() - self.began)
+        trainer.should_stop = len(self.took) == STEPS
+
+
+def time_step(recipe: Recipe, position: int) -> float:
+    """Returns the CPU milliseconds of a step at batch ``position``, the fastest of `STEPS`."""
+    experiment, clock = prepare_run(recipe), _Clock()
+    experiment.module.get_buffer("batches_seen").fill_(position)
+    experiment.data.seek(position)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a collapse, which an untrained network may have
+        trainer = make_trainer(recipe, experiment.module, [clock], Path(folder))
+        trainer.fit(experiment.module, datamodule=experiment.data)
+    return 1e3 * min(clock.took)
 
 
 def case_of_loss(own: OwnLoss) -> tuple[dict[str, Any], dict[str, Any]]:
