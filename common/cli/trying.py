@@ -137,8 +137,10 @@ def _check_bench(bench: str) -> None:
 def _show_beside(
     own: "OwnLoss", records: list[Record], pool: list[Record], console: Console
 ) -> None:
-    """Prints the loss beside its rivals."""
-    for arms in side_by_side([*records, *pool])[:1]:
+    """Prints the loss beside its rivals on the seeds that it has."""
+    seeds = {record.seed for record in records}
+    theirs = [record for record in pool if record.seed in seeds]
+    for arms in side_by_side([*records, *theirs])[:1]:
         for block in trial_blocks(arms, own.name):
             print_block(block, console)
 

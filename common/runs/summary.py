@@ -18,6 +18,7 @@ from common.results.metrics import BESIDE, ERROR
 from common.results.pages.formatting import decimals_of, number
 from common.results.record import NO_NUMBER, Record
 from common.runs.folder import RunFolder
+from common.runs.own_loss import ARM
 
 # Our networks that torchvision has, too.
 IN_LIBRARIES = ("resnet18", "resnet50", "vit_base", "vit_small", "vit_tiny")
@@ -85,8 +86,8 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
         what = NOTHING.get(one.reference, f"{one.reference}, which learns nothing, is")
         said = f"{what} as good, up to chance, or better in {one.lost} of {one.compared} metrics."
         console.print(said, style="yellow", highlight=False, soft_wrap=True)
-    known = find_set(record.data)
-    own = known is not None and known.form  # no paper reports a number of a user's own data
+    known = find_set(record.data)  # no paper reports a number of a user's own data or loss
+    own = (known is not None and known.form) or record.arm == ARM
     if record.scaled and record.scaled_reason != NO_NUMBER and not own:
         reason = f"no reported number is set beside it: {record.scaled_reason}"
         console.print(reason, highlight=False, markup=False, soft_wrap=True)
