@@ -168,9 +168,12 @@ def _show_checks(own: "OwnLoss", pilots: Campaign, console: Console) -> None:
 
     found = check_module(own, pilots.recipes[0]) if own.is_module else check_loss(own)
     table = plain_table("", own.name, "")
-    for check in found:
-        table.add_row("passed" if check.passed else "look at this", check.name, escape(check.text))
-    print_table(table, console)
+    try:
+        for check in found:
+            table.add_row(check.state, check.name, escape(check.text))
+    finally:  # what has been seen is shown though the loss cannot be trained
+        if table.rows:
+            print_table(table, console)
 
 
 def _pool(file: Path, runs: Path, results: Path | None) -> list[Record]:

@@ -5,6 +5,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,13 +28,27 @@ GROWTH = (64, 128, 256)
 FAR = 10.0  # times the other gradients
 
 
+PASSED, NOTE, LOOK = "passed", "note", "look at this"
+BEARS = "look for exp of large scores, which logsumexp bears"
+
+
 @dataclass(frozen=True)
 class LossCheck:
-    """A check's name, whether it passed, and its figure in words."""
+    """A check's name, its figure in words, and its state.
+
+    A ``note`` is what such losses are like; ``look at this`` is probably wrong.
+    """
 
     name: str
-    passed: bool
+    state: str
     text: str
+
+
+class OutOfRange(UsageError):
+    """A loss that is finite in float64, and not in fewer bits."""
+
+
+Found = tuple[str, str]  # a state, and the figure in words
 
 
 def views(batch: int, dim: int = DIM, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
@@ -47,21 +62,25 @@ def check_loss(own: OwnLoss) -> Iterator[LossCheck]:
     """Yields the checks of a loss.
 
     Raises:
-        UsageError: It fails, returns no scalar, or gives no finite value and gradient.
+        UsageError: It fails, returns no scalar, or gives no finite value and gradient; after the
+            other checks where float32 alone is too small for it.
     """
-    value = _call(own, *views(BATCH, dtype=torch.float32))[0]
-    yield LossCheck("value", True, f"{value:.4g} on {BATCH} views that agree in part, in float32")
-    for dtype in (torch.float16, torch.bfloat16):
-        yield _in_precision(own, dtype, value)
-    yield _gradient(own)
-    yield _order(own)
-    yield _duplicate(own)
-    yield _halves(own)
-    yield _memory(own)
-    yield _chance(own)
-    if own.takes_labels:
-        yield _labels(own)
-    yield _cost(own)
+    checks, unfit = dict(CHECKS), None
+    try:
+        _call(own, *views(BATCH, dtype=torch.float32))
+    except OutOfRange as error:
+        unfit = error
+        for name in ("value", "float16", "bfloat16"):
+            del checks[name]
+    if not own.takes_labels:
+        del checks["labels"]
+    for name, check in checks.items():
+        try:
+            yield LossCheck(name, *check(own))
+        except UsageError as error:
+            yield LossCheck(name, LOOK, str(error))
+    if unfit:
+        raise unfit
 
 
 def check_module(own: OwnLoss, recipe: Recipe) -> Iterator[LossCheck]:
@@ -81,14 +100,15 @@ def check_module(own: OwnLoss, recipe: Recipe) -> Iterator[LossCheck]:
     found = module.embed(images[0])
     if not isinstance(found, Tensor) or found.ndim != 2 or len(found) != BATCH:
         raise UsageError(f"{own.name}: embed gives {outline(found)} of {BATCH} images")
-    yield LossCheck("embed", bool(found.isfinite().all()), f"{found.shape[1]} dimensions")
+    finite = bool(found.isfinite().all())
+    yield LossCheck("embed", PASSED if finite else LOOK, f"{found.shape[1]} dimensions")
     loss = module.training_step(([*images], _labels_of(BATCH)), 0)
     if not isinstance(loss, Tensor) or loss.ndim or not loss.isfinite():
         raise UsageError(f"{own.name}: training_step gives {loss}; a finite scalar is needed")
     loss.backward()
     still = [name for name, one in module.own.named_parameters() if one.grad is None]
     text = f"{loss.item():.4g}" + (f"; no gradient reaches {', '.join(still)}" if still else "")
-    yield LossCheck("training_step", not still, text)
+    yield LossCheck("training_step", LOOK if still else PASSED, text)
 
 
 def _labels_of(batch: int) -> Tensor:
@@ -120,95 +140,99 @@ def _call(
     value, gradient = loss.item(), z.grad
     if gradient is None or not math.isfinite(value) or not gradient.isfinite().all():
         what = f"is {value}" if not math.isfinite(value) else "has a gradient that is not finite"
-        raise UsageError(f"{place}: {what}; look for a root, a logarithm or a quotient at 0")
+        if z.dtype != torch.float64 and _is_finite(own, z.double(), labels):
+            hint = f"in float64 it is finite: {BEARS}, or an epsilon that is 0 here"
+            raise OutOfRange(f"{place}: {what}; {hint}")
+        hint = "look for a root, a logarithm or a quotient at 0"
+        if _is_finite(own, z / 10, labels):
+            hint = f"at a tenth of the projections it is finite: {BEARS}"
+        raise UsageError(f"{place}: {what}; {hint}")
     return value, gradient
 
 
-def _attempt(name: str, make: Callable[[], LossCheck]) -> LossCheck:
-    """Returns a check that fails where the loss itself does, after it has passed in float32."""
+def _is_finite(own: OwnLoss, z: Tensor, labels: Tensor | None) -> bool:
+    z = z.detach().requires_grad_()
     try:
-        return make()
-    except UsageError as error:
-        return LossCheck(name, False, str(error))
+        loss = own(z[0], z[1], _labels_of(z.shape[1]) if labels is None else labels)
+        (gradient,) = torch.autograd.grad(loss, z)
+    except Exception:  # whatever the user's code raises, which is no number either
+        return False
+    return bool(loss.isfinite()) and bool(gradient.isfinite().all())
 
 
-def _in_precision(own: OwnLoss, dtype: torch.dtype, value: float) -> LossCheck:
-    name = str(dtype).removeprefix("torch.")
-
-    def make() -> LossCheck:
-        found = _call(own, *views(BATCH, dtype=dtype))[0]
-        off = abs(found - value) / max(abs(value), 1e-6)
-        return LossCheck(name, off < 0.05, f"{found:.4g}, {100 * off:.1f} % from float32")
-
-    return _attempt(name, make)
+def _value(own: OwnLoss) -> Found:
+    value = _call(own, *views(BATCH, dtype=torch.float32))[0]
+    return PASSED, f"{value:.4g} on {BATCH} views that agree in part, in float32"
 
 
-def _gradient(own: OwnLoss) -> LossCheck:
+def _in_precision(own: OwnLoss, dtype: torch.dtype) -> Found:
+    value, found = (_call(own, *views(BATCH, dtype=one))[0] for one in (torch.float32, dtype))
+    off = abs(found - value) / max(abs(value), 1e-6)
+    text = f"{found:.4g}, {100 * off:.1f} % from float32"
+    return PASSED if off < 0.05 else LOOK, text
+
+
+def _gradient(own: OwnLoss) -> Found:
     """Holds the gradient against finite differences along random directions."""
-
-    def make() -> LossCheck:
-        z = torch.stack(views(8, 6))
-        gradient, worst = _call(own, *z)[1], 0.0
-        generator = torch.Generator().manual_seed(1)
-        for _ in range(TRIALS):
-            along = torch.randn(z.shape, generator=generator, dtype=z.dtype)
-            ahead, behind = (_call(own, *(z + sign * STEP * along))[0] for sign in (1, -1))
-            slope, ours = (ahead - behind) / (2 * STEP), float((gradient * along).sum())
-            worst = max(worst, abs(slope - ours) / max(abs(slope), abs(ours), 1e-6))
-        # A loss that computes in float32 has differences of three digits.
-        right = worst < 0.02
-        hint = "" if right else "; right only where it stops a gradient on purpose"
-        return LossCheck("gradient", right, f"{worst:.1e} from finite differences{hint}")
-
-    return _attempt("gradient", make)
+    z = torch.stack(views(8, 6))
+    gradient, worst = _call(own, *z)[1], 0.0
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(TRIALS):
+        along = torch.randn(z.shape, generator=generator, dtype=z.dtype)
+        ahead, behind = (_call(own, *(z + sign * STEP * along))[0] for sign in (1, -1))
+        slope, ours = (ahead - behind) / (2 * STEP), float((gradient * along).sum())
+        worst = max(worst, abs(slope - ours) / max(abs(slope), abs(ours), 1e-6))
+    text = f"{worst:.1e} from finite differences"
+    # A loss that computes in float32 has differences of three digits.
+    if worst < 0.02:
+        return PASSED, text
+    return LOOK, f"{text}; right only where it stops a gradient on purpose"
 
 
-def _order(own: OwnLoss) -> LossCheck:
-    def make() -> LossCheck:
-        z1, z2 = views(BATCH)
-        turned = torch.randperm(BATCH, generator=torch.Generator().manual_seed(2))
-        value = _call(own, z1, z2)[0]
-        other = _call(own, z1[turned], z2[turned], _labels_of(BATCH)[turned])[0]
-        return LossCheck("order of the batch", _same(value, other), _from_to(value, other))
-
-    return _attempt("order of the batch", make)
+def _order(own: OwnLoss) -> Found:
+    z1, z2 = views(BATCH)
+    turned = torch.randperm(BATCH, generator=torch.Generator().manual_seed(2))
+    value = _call(own, z1, z2)[0]
+    other = _call(own, z1[turned], z2[turned], _labels_of(BATCH)[turned])[0]
+    return PASSED if _same(value, other) else LOOK, _from_to(value, other)
 
 
-def _duplicate(own: OwnLoss) -> LossCheck:
+def _agreement(own: OwnLoss) -> Found:
+    """Compares views of one input that are nearly equal with those that have nothing in common."""
+    z1, others = views(2 * BATCH)[0].split(BATCH)
+    alone = torch.arange(BATCH)  # a class each: others of a class have nothing in common either
+    near, chance = (_call(own, z1, z2, alone)[0] for z2 in (z1 + 0.05 * others, others))
+    text = f"{near:.4g} on views that agree, {chance:.4g} on views that have nothing in common"
+    if near < chance:
+        return PASSED, text
+    return LOOK, f"not below chance on views that agree; is a sign or a row wrong? {text}"
+
+
+def _duplicate(own: OwnLoss) -> Found:
     """Puts one image into the batch twice: the same projections of both views."""
-
-    def make() -> LossCheck:
-        z1, z2 = views(BATCH)
-        value = _call(own, z1, z2)[0]
-        z1[1], z2[1] = z1[0], z2[0]
-        other, gradient = _call(own, z1, z2)
-        norms = gradient.norm(dim=(0, 2))
-        times = float(norms[:2].max() / norms[2:].median().clamp_min(1e-30))
-        text = f"{_from_to(value, other)}; its gradient is {times:.1f} times the others'"
-        return LossCheck("one duplicate", times < FAR, text)
-
-    return _attempt("one duplicate", make)
+    z1, z2 = views(BATCH)
+    value = _call(own, z1, z2)[0]
+    z1[1], z2[1] = z1[0], z2[0]
+    other, gradient = _call(own, z1, z2)
+    norms = gradient.norm(dim=(0, 2))
+    times = float(norms[:2].max() / norms[2:].median().clamp_min(1e-30))
+    text = f"{_from_to(value, other)}; its gradient is {times:.1f} times the others'"
+    return PASSED if times < FAR else LOOK, text
 
 
-def _halves(own: OwnLoss) -> LossCheck:
-    def make() -> LossCheck:
-        z1, z2 = views(BATCH)
-        whole, gradient = _call(own, z1, z2)
-        labels, half = _labels_of(BATCH), BATCH // 2
-        parts = [
-            _call(own, z1[rows], z2[rows], labels[rows])
-            for rows in (slice(half), slice(half, None))
-        ]
-        mean = sum(value for value, _ in parts) / 2
-        joined = torch.cat([part for _, part in parts], 1) / 2
-        near = torch.allclose(joined, gradient, rtol=1e-4, atol=1e-4 * float(gradient.abs().max()))
-        equal = _same(whole, mean) and near
-        text = "two processes equal one" if equal else "on several processes it needs gathering"
-        return LossCheck(
-            "two halves", equal, f"{text}: {whole:.4g} whole, {mean:.4g} as their mean"
-        )
-
-    return _attempt("two halves", make)
+def _halves(own: OwnLoss) -> Found:
+    z1, z2 = views(BATCH)
+    whole, gradient = _call(own, z1, z2)
+    labels, half = _labels_of(BATCH), BATCH // 2
+    parts = [
+        _call(own, z1[rows], z2[rows], labels[rows]) for rows in (slice(half), slice(half, None))
+    ]
+    mean = sum(value for value, _ in parts) / 2
+    joined = torch.cat([part for _, part in parts], 1) / 2
+    near = torch.allclose(joined, gradient, rtol=1e-4, atol=1e-4 * float(gradient.abs().max()))
+    equal = _same(whole, mean) and near
+    text = "two processes equal one" if equal else "on several processes it needs gathering"
+    return PASSED if equal else NOTE, f"{text}: {whole:.4g} whole, {mean:.4g} as their mean"
 
 
 class _Largest(TorchDispatchMode):
@@ -228,43 +252,44 @@ class _Largest(TorchDispatchMode):
         return made
 
 
-def _memory(own: OwnLoss) -> LossCheck:
+def _memory(own: OwnLoss) -> Found:
     """Tells how the largest tensor grows with the batch."""
     sizes = []
     for batch in GROWTH:
         with _Largest() as seen:
-            _call(own, *views(batch, 16, torch.float32))
+            _call(own, *views(batch, 16))
         sizes.append(seen.size)
     order = math.log2(sizes[-1] / sizes[-2])
-    word = "linear" if order < 1.5 else "quadratic" if order < 2.5 else f"batch^{order:.0f}"
+    word, state = f"batch^{order:.0f}", LOOK
+    if order < 2.5:
+        word, state = ("linear", PASSED) if order < 1.5 else ("quadratic", NOTE)
     at = sizes[-1] * 4 * (4096 / GROWTH[-1]) ** order / 2**20
-    text = f"{word}; the largest tensor is {at:,.0f} MB at 4,096 of 16 dimensions"
-    return LossCheck("memory", order < 1.5, text)
+    return state, f"{word}; the largest tensor is {at:,.0f} MB at 4,096 of 16 dimensions"
 
 
-def _chance(own: OwnLoss) -> LossCheck:
+def _chance(own: OwnLoss) -> Found:
     """Names the value on projections that have nothing in common."""
     generator = torch.Generator().manual_seed(3)
-    z1, z2 = torch.randn(2, BATCH, WIDE, generator=generator)
+    z1, z2 = torch.randn(2, BATCH, WIDE, generator=generator, dtype=torch.float64)
     value, ln = _call(own, z1, z2)[0], math.log(BATCH)
     known = {"0": 0.0, "1": 1.0, "-1": -1.0, "ln N": ln, "ln 2N": math.log(2 * BATCH)}
     known |= {"2 ln N": 2 * ln, "2 ln 2N": 2 * math.log(2 * BATCH)}
     name, near = min(known.items(), key=lambda pair: abs(pair[1] - value))
     equal = abs(near - value) < 0.02 * max(1.0, abs(near))
     text = f"about {name} ({near:.3f})" if equal else f"beside ln N, {ln:.3f}"
-    return LossCheck("chance", True, f"{value:.4g} on random projections, {text} for N = {BATCH}")
+    return NOTE, f"{value:.4g} on random projections, {text} for N = {BATCH}"
 
 
-def _labels(own: OwnLoss) -> LossCheck:
+def _labels(own: OwnLoss) -> Found:
     z1, z2 = views(BATCH)
     value = _call(own, z1, z2)[0]
     other = _call(own, z1, z2, torch.zeros(BATCH, dtype=torch.int64))[0]
-    unused = _same(value, other)
-    text = "not used" if unused else "they change the value: the rivals are given none"
-    return LossCheck("labels", unused, text)
+    if _same(value, other):
+        return PASSED, "not used"
+    return LOOK, "they change the value: the rivals are given none"
 
 
-def _cost(own: OwnLoss) -> LossCheck:
+def _cost(own: OwnLoss) -> Found:
     """Times value and gradient beside NT-Xent's, in turns; other work on the cores is left out."""
     z1, z2 = views(BATCH, dtype=torch.float32)
     labels = _labels_of(BATCH)
@@ -277,8 +302,7 @@ def _cost(own: OwnLoss) -> LossCheck:
             call(z[0], z[1]).backward()
             best[name] = min(best[name], time.process_time() - start)
     mine, other = (1e3 * best[name] for name in ("own", "nt"))
-    text = f"{mine:.2f} ms of CPU a step of {BATCH}, where NT-Xent takes {other:.2f}"
-    return LossCheck("cost", True, text)
+    return NOTE, f"{mine:.2f} ms of CPU a step of {BATCH}, where NT-Xent takes {other:.2f}"
 
 
 def _same(one: float, other: float) -> bool:
@@ -290,3 +314,19 @@ def _from_to(one: float, other: float) -> str:
     if _same(one, other):
         return "the value stays"
     return f"the value of {one:.4g} changes by {other - one:.2g}"
+
+
+CHECKS: dict[str, Callable[[OwnLoss], Found]] = {
+    "value": _value,
+    "float16": partial(_in_precision, dtype=torch.float16),
+    "bfloat16": partial(_in_precision, dtype=torch.bfloat16),
+    "gradient": _gradient,
+    "order of the batch": _order,
+    "agreement": _agreement,
+    "one duplicate": _duplicate,
+    "two halves": _halves,
+    "memory": _memory,
+    "chance": _chance,
+    "labels": _labels,
+    "cost": _cost,
+}

@@ -125,9 +125,18 @@ def test_a_copy_of_a_rivals_loss_gives_its_numbers(mine, bench, tmp_path, monkey
 
 def test_checks_need_no_pool(mine, tmp_path):
     text = run(mine, tmp_path, "temperature=0.5", only_checks=True)
-    assert "passed" in text and "look at this  two halves" in text
+    assert "passed" in text and "look at this" not in text
+    assert [line.split()[0] for line in text.splitlines() if "two halves" in line] == ["note"]
     with pytest.raises(UsageError, match="--bench imagse: no such bench; did you mean 'images'"):
         run(mine, tmp_path, bench="imagse")
+
+
+def test_checks_that_can_be_made_are_shown_before_the_loss_is_refused(tmp_path):
+    path, console = tmp_path / "large.py", Console(file=io.StringIO(), width=200)
+    path.write_text("def loss(z1, z2):\n    return (1e30 * (z1 - z2)).square().sum()\n")
+    with pytest.raises(UsageError, match="in float32: is inf; in float64 it is finite"):
+        try_loss(f"{path}:loss", [], "images", True, 3, None, tmp_path, None, None, 1, console)
+    assert "order of the batch" in console.file.getvalue()
 
 
 def test_settings_and_file_tell_trials_apart_and_pilots_and_seeds_share_a_group(mine):

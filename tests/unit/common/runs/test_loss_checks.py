@@ -62,10 +62,71 @@ def broken(z1, z2):
 
 def alone(z1):
     return z1.mean()
+
+
+def scores(z1, z2, temperature=0.2):
+    return F.normalize(z1, dim=1) @ F.normalize(z2, dim=1).T / temperature
+
+
+def flipped(z1, z2):
+    return F.cross_entropy(-scores(z1, z2), torch.arange(len(z1)))
+
+
+def shifted(z1, z2):
+    return F.cross_entropy(scores(z1, z2), torch.arange(len(z1)).roll(1))
+
+
+def decoupled(z1, z2):
+    s = scores(z1, z2)
+    own = torch.eye(len(s), dtype=torch.bool)
+    return (s.masked_fill(own, -torch.inf).logsumexp(1) - s.diagonal()).mean()
+
+
+def hinge(z1, z2):
+    s = scores(z1, z2, 1)
+    return F.relu(0.5 - s.diagonal()[:, None] + s).mean()
+
+
+def similar(z1, z2):
+    return -F.cosine_similarity(z1, z2.detach()).mean()
+
+
+def decorrelates(z1, z2):
+    a, b = ((z - z.mean(0)) / z.std(0) for z in (z1, z2))
+    c = a.T @ b / len(a)
+    off = c.square().sum() - c.diagonal().square().sum()
+    return (c.diagonal() - 1).square().sum() + 0.005 * off
+
+
+def varies(z1, z2):
+    covariances = [z.T.cov() for z in (z1, z2)]
+    spread = sum(F.relu(1 - (c.diagonal() + 1e-4).sqrt()).mean() for c in covariances)
+    off = sum(c.square().sum() - c.diagonal().square().sum() for c in covariances)
+    return 25 * F.mse_loss(z1, z2) + 25 * spread + off / z1.shape[1]
+
+
+def supervised(z1, z2, labels=None):
+    same = labels[:, None] == labels
+    return -(scores(z1, z2).log_softmax(1) * same).sum(1).div(same.sum(1)).mean()
+
+
+def by_exp(z1, z2, temperature=0.01):
+    e = scores(z1, z2, temperature).exp()
+    return -(e.diagonal() / e.sum(1)).log().mean()
+
+
+def by_exp_of_products(z1, z2):
+    e = (10 * z1 @ z2.T).exp()
+    return -(e.diagonal() / e.sum(1)).log().mean()
+
+
+def by_cubes(z1, z2):
+    triples = z1[:, None, None, 0] + z1[:, None, 0] + z2[:, 0]
+    return triples.square().mean() + (z1 - z2).square().mean()
 """
 ALL = [
-    *("value", "float16", "bfloat16", "gradient", "order of the batch", "one duplicate"),
-    *("two halves", "memory", "chance", "labels", "cost"),
+    *("value", "float16", "bfloat16", "gradient", "order of the batch"),
+    *("agreement", "one duplicate", "two halves", "memory", "chance", "labels", "cost"),
 ]
 
 
@@ -79,7 +140,9 @@ def file(tmp_path):
 def test_a_plain_loss_passes_each_check(file):
     found = [*check_loss(read_own_loss(f"{file}:good", {"power": 2}))]
     assert [one.name for one in found] == ALL
-    assert [one.name for one in found if not one.passed] == []
+    states = {one.name: one.state for one in found}
+    assert {name for name in ALL if states[name] != "passed"} == {"chance", "cost"}
+    assert states["chance"] == states["cost"] == "note"
 
 
 @pytest.mark.parametrize(
@@ -90,15 +153,54 @@ def test_a_plain_loss_passes_each_check(file):
         ("stops", "gradient", "stops a gradient on purpose"),
         ("ordered", "order of the batch", " changes by "),
         ("repels", "one duplicate", "is inf"),
-        ("contrast", "two halves", "it needs gathering"),
-        ("contrast", "memory", "quadratic; the largest tensor is 64 MB"),
+        ("flipped", "agreement", "is a sign or a row wrong? 10 on views that agree, 5.0"),
+        ("shifted", "agreement", "not below chance on views that agree"),
+        ("by_cubes", "memory", "batch^3; the largest tensor is 262,144 MB"),
+        ("by_exp", "float16", "in float64 it is finite: look for exp of large scores"),
         ("labelled", "labels", "they change the value"),
     ],
 )
 def test_a_fault_is_seen_by_its_check(file, loss, name, said):
-    checks = check_loss(read_own_loss(f"{file}:{loss}", {}))
+    settings = {"temperature": 0.07} if loss == "by_exp" else {}
+    checks = check_loss(read_own_loss(f"{file}:{loss}", settings))
     check = next(one for one in checks if one.name == name)
-    assert not check.passed and said in check.text
+    assert check.state == "look at this" and said in check.text
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("two halves", "it needs gathering"), ("memory", "quadratic; the largest tensor is 64 MB")],
+)
+def test_what_each_loss_within_a_batch_shows_is_a_note(file, name, said):
+    found = {one.name: one for one in check_loss(read_own_loss(f"{file}:contrast", {}))}
+    assert found[name].state == "note" and said in found[name].text
+    assert "look at this" not in {one.state for one in found.values()}
+
+
+@pytest.mark.parametrize(
+    "loss", ["contrast", "decoupled", "hinge", "similar", "decorrelates", "varies", "supervised"]
+)
+def test_right_losses_are_less_on_views_that_agree(file, loss):
+    checks = check_loss(read_own_loss(f"{file}:{loss}", {}))
+    assert next(one for one in checks if one.name == "agreement").state == "passed"
+
+
+def test_a_loss_beyond_float32_is_refused_after_what_float64_tells(file):
+    found = []
+    with pytest.raises(
+        UsageError, match="in float32: is nan; in float64 it is finite: look for ex"
+    ):
+        for check in check_loss(read_own_loss(f"{file}:by_exp", {})):
+            found.append(check)
+    assert [one.name for one in found] == [
+        name for name in ALL if name not in ("value", "float16", "bfloat16", "labels")
+    ]
+    assert next(one for one in found if one.name == "gradient").state == "passed"
+
+
+def test_products_beyond_float64_are_told_from_a_root_at_zero(file):
+    with pytest.raises(UsageError, match="at a tenth of the projections it is finite: look for ex"):
+        [*check_loss(read_own_loss(f"{file}:by_exp_of_products", {}))]
 
 
 def test_a_value_at_chance_is_named(file):
@@ -110,7 +212,7 @@ def test_a_value_at_chance_is_named(file):
 @pytest.mark.parametrize(
     ("loss", "said"),
     [
-        ("rooted", "has a gradient that is not finite"),
+        ("rooted", "has a gradient that is not finite; look for a root, a logarithm or a quotient"),
         ("by_row", r"returns Tensor\(128\); a scalar tensor is needed"),
         ("constant", "its value has no gradient"),
         ("broken", r"RuntimeError at line 52 of losses.py: "),
