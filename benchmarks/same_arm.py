@@ -40,8 +40,8 @@ def main() -> None:
     seen = trials = 0
     for bench, metric in METRICS.items():
         pool = read_campaign(CONFIG_ROOT / "campaigns" / f"bench-{bench}.yaml")
-        for name in dict.fromkeys(recipe.reference for recipe in pool.recipes):
-            own = [record for record in records if record.reference == name and not record.pilot]
+        for name, setting in {each.reference: each.hash() for each in pool.recipes}.items():
+            own = [record for record in records if record.config_hash == setting]
             values = {one.seed: one.metrics[metric] for one in own}
             found = judge_blocks({seed: x for seed, x in values.items() if x is not None})
             verdicts = sum(status in ("holds", "opposite") for status in found)
