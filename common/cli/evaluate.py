@@ -32,6 +32,7 @@ def evaluate_anything(
     force: bool,
     console: Console,
     wandb: str | None = None,
+    weights: Path | None = None,
 ) -> None:
     """Measures, shows a table and writes files.
 
@@ -44,6 +45,7 @@ def evaluate_anything(
         force: Whether files that exist are replaced.
         console: Where the table is shown.
         wandb: ``ENTITY/PROJECT`` of W&B, where the table is logged, too.
+        weights: A file of them, for a network of timm or torchvision.
 
     Raises:
         UsageError: Words that are no settings, or files that are not to be written.
@@ -57,10 +59,13 @@ def evaluate_anything(
     if not isinstance(seed, int) or seed < 0:
         raise UsageError(f"seed={seed}: a whole number from 0 is needed")
     from common.runs.encoders import find_measurable, of_run
-    from common.runs.measured import measure_all
+    from common.runs.measured import check_settings, measure_all
 
-    is_run = os.path.isdir(what) and data is not None
-    found = of_run(Path(what), str(data), seed) if is_run else find_measurable(what, data, seed)
+    check_settings(settings)
+    if weights is None and os.path.isdir(what) and data is not None:
+        found = of_run(Path(what), data, seed)
+    else:
+        found = find_measurable(what, data, seed, weights)
     result = measure_all(found, protocols or [], settings, seed)
     for block in blocks_of([result]):
         print_block(block, console)

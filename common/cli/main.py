@@ -152,19 +152,23 @@ def evaluate_command(
     """Runs protocols on a run and writes a record; or on anything that makes vectors.
 
     WHAT is RUN_DIR, or PAPER/RECIPE with --weights. With DATA it is also RUN_DIR on data of yours;
-    timm:NAME, torchvision:NAME, hf:FOLDER, open_clip:NAME/WEIGHTS or file.py:function; or a file of
-    vectors (.npz, .npy, .parquet, .csv) with labels, numbers or pairs, whose DATA are the tested
-    ones.
+    timm:NAME or torchvision:NAME, perhaps with --weights; hf:FOLDER, open_clip:NAME/WEIGHTS or
+    file.py:function; or a file of vectors (.npz, .npy, .parquet, .csv) with labels, numbers or
+    pairs, whose DATA are the tested ones.
     """
     from common.cli.evaluate import evaluate_anything, split_words
 
     data, overrides = split_words(words or [])
-    if weights is None and (data is not None or not looks_like_run(target)):
-        evaluate_anything(target, data, overrides, protocol, out or [], force, console, wandb)
+    of_library = target.startswith(("timm:", "torchvision:", "hf:", "open_clip:"))
+    if of_library or (weights is None and (data is not None or not looks_like_run(target))):
+        evaluate_anything(
+            target, data, overrides, protocol, out or [], force, console, wandb, weights
+        )
         return
     if out or wandb or data:
         raise UsageError(
-            "--out, --wandb and DATA: a run's own protocols write a record of their own"
+            "--out, --wandb and DATA: these are for what is measured on data of yours; a run, and "
+            "a recipe with --weights, are measured by their own data and write a record"
         )
     published = _published(target, weights, overrides)
     recipe = published[0] if published else open_run(Path(target)).read_recipe()

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,14 @@ SAYS = (
     "rows, not with another training, which seeds would tell. A metric without one is no mean over "
     "rows."
 )
+APART = (
+    "The tables stand apart since their data differ: other samples, labels, order or tested rows, "
+    "or vectors where the other has images."
+)
+UNPAIRED = (
+    " Results keep no values of rows: there is no interval of the difference of two columns, and "
+    "where their brackets overlap one can still be better."
+)
 # Value, low, high and number of rows.
 Figures = Mapping[str, Sequence[float | None]]
 
@@ -29,7 +37,7 @@ class Evaluation:
 
     Attributes:
         what: What was asked about.
-        digest: Of a file of vectors or of a function.
+        digest: Of a file of vectors, of a function or of weights, or else of an encoder's arrays.
         data: The data, in words.
         data_digest: Of the data.
         seed: Of splits that were drawn, protocols and random vectors.
@@ -37,6 +45,7 @@ class Evaluation:
         protocols: Their settings, by name.
         encoders: Figures by encoder and metric, those of what was asked about first.
         versions: Of the libraries.
+        form: In which images were given: size, mean and deviation.
     """
 
     what: str
@@ -48,6 +57,7 @@ class Evaluation:
     protocols: dict[str, Any]
     encoders: dict[str, Figures]
     versions: dict[str, str]
+    form: dict[str, Any] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yields a row of `COLUMNS` for each figure."""
@@ -72,8 +82,9 @@ def read_evaluation(path: Path) -> Evaluation:
     """Reads a file that `Evaluation.to_json` gave; raises `DataError` where it is broken."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        return Evaluation(**{name: values[name] for name in Evaluation.__dataclass_fields__})
-    except (ValueError, KeyError, TypeError) as error:
+        known = Evaluation.__dataclass_fields__
+        return Evaluation(**{name: value for name, value in values.items() if name in known})
+    except (AttributeError, ValueError, TypeError) as error:
         raise DataError(f"{path}: no result of papers evaluate: {error}") from None
 
 
@@ -96,7 +107,8 @@ def blocks_of(found: Sequence[Evaluation], metrics: Sequence[str] = ()) -> list[
         metrics: Those that are shown; none: all.
     """
     blocks: list[Block] = []
-    for digest in dict.fromkeys(one.data_digest for one in found):
+    digests = dict.fromkeys(one.data_digest for one in found)
+    for digest in digests:
         own = [one for one in found if one.data_digest == digest]
         columns: dict[str, Figures] = {}
         for one in own:
@@ -113,8 +125,13 @@ def blocks_of(found: Sequence[Evaluation], metrics: Sequence[str] = ()) -> list[
             if not metrics or name in metrics
         ]
         counts = ", ".join(f"{count:,} {part}" for part, count in own[0].samples.items())
+        if near := dict.fromkeys(
+            str(one.protocols["knn"]["k"]) for one in own if "knn" in one.protocols
+        ):
+            counts += f"; knn.k={' and '.join(near)}"
         blocks += [Heading(2, f"{own[0].data}: {counts}"), Table(["metric", *columns], rows)]
-    return [*blocks, Paragraph(SAYS)]
+    says = f"{APART} {SAYS}" if len(digests) > 1 else SAYS
+    return [*blocks, Paragraph(says + UNPAIRED * (len(found) > len(digests)))]
 
 
 def _free(name: str, taken: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from common.backbones.foreign import HEADS
 from common.backbones.modes import evaluating
+from common.backbones.published import check_fit, read_state_dict
 from common.config.files import file_digest
 from common.data.modality import DataSets
-from common.errors import DataError, LikewiseError, UsageError
+from common.errors import ConfigError, DataError, LikewiseError, UsageError, outline
 from common.evaluation.vectors import Vectors
 from common.paper import get_paper
 from common.registry import BACKBONES
-from common.runs.vector_files import ENDINGS, as_vectors
+from common.runs.vector_files import ENDINGS, as_vectors, draw_split
 
 # The form in which a library's network is given images, unless it says another.
 SIZE, MEAN, STD = 224, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-LIBRARIES = ("timm", "torchvision", "hf", "open_clip")
+# By the word before the colon: what pip calls the library.
+LIBRARIES = {
+    "timm": "timm",
+    "torchvision": "torchvision",
+    "hf": "transformers",
+    "open_clip": "open_clip_torch",
+}
 TEXTS_AT_ONCE = 64
 
 
@@ -35,9 +43,11 @@ class Measurable:
     Args:
         what: What was asked about, as it is shown.
         data: The data, as they are shown.
-        digest: Of the file of vectors or of a function, 16 hex digits; "" where there is none.
+        digest: Of the file of vectors, of a function or of weights, 16 hex digits; of an encoder
+            without a file of these it is that of its arrays.
         data_digest: Of the data.
         encoders: Their vectors by name, that which was asked about first.
+        form: In which images are given: their size, and the normalisation of a library's network.
     """
 
     what: str
@@ -45,6 +55,7 @@ class Measurable:
     digest: str
     data_digest: str
     encoders: dict[str, Vectors]
+    form: dict[str, Any] = field(default_factory=dict)
 
 
 class Embedding(nn.Module):
@@ -62,30 +73,58 @@ class Embedding(nn.Module):
     def __init__(self, network: nn.Module, mean: list[float], std: list[float]) -> None:
         super().__init__()
         self.network = network
+        self.form = {"mean": mean, "std": std}
         self.register_buffer("mean", torch.tensor(mean)[:, None, None])
         self.register_buffer("std", torch.tensor(std)[:, None, None])
 
     def embed(self, images: Tensor) -> Tensor:
         """Returns ``(batch, dim)``; grey images are repeated."""
-        images = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
-        found: Tensor = self.network((images - self.mean) / self.std)
+        found: Tensor = self.network((_colour(images) - self.mean) / self.std)
         return found.flatten(1)
 
 
-class FunctionEncoder(nn.Module):
-    """A function of the user's behind ``embed``; it takes images in 0..1."""
+def _colour(images: Tensor) -> Tensor:
+    return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
+
+class FunctionEncoder(nn.Module):
+    """A function of the user's behind ``embed``; it takes images in 0..1.
+
+    Args:
+        name: What the user knows it by.
+        function: Takes images ``(batch, 3, height, width)``.
+    """
+
+    def __init__(self, name: str, function: Callable[[Any], Any]) -> None:
         super().__init__()
-        self.function = function
+        self.name, self.function = name, function
         self.register_parameter("nothing", nn.Parameter(torch.empty(0)))  # which has a device
 
     def embed(self, images: Tensor) -> Tensor:
-        """Returns what the function gives, ``(batch, dim)``."""
-        return torch.as_tensor(self.function(images))
+        """Returns what the function gives, ``(batch, dim)``; grey images are repeated."""
+        return _vectors_of(self.name, self.function(_colour(images)), len(images))
 
 
-def find_measurable(what: str, data: str | None, seed: int) -> Measurable:
+def _vectors_of(name: str, given: Any, rows: int) -> Tensor:
+    """Returns what a function of the user's gave; raises `DataError` where that is no vectors."""
+    try:
+        found = given.detach() if isinstance(given, Tensor) else torch.from_numpy(np.array(given))
+    except (TypeError, ValueError):  # nothing, text, or rows of several lengths
+        found = torch.empty(0)
+    if found.ndim != 2 or len(found) != rows or not found.numel():
+        raise DataError(
+            f"{name}: returned {outline(given)} for {rows} samples; one vector a sample is needed, "
+            f"(batch, dim), here ({rows}, dim)"
+        )
+    found = found if found.is_floating_point() else found.float()
+    if broken := int((~torch.isfinite(found).all(1)).sum()):
+        raise DataError(f"{name}: returned NaN or infinity in {broken} of {rows} vectors")
+    return found
+
+
+def find_measurable(
+    what: str, data: str | None, seed: int, weights: Path | None = None
+) -> Measurable:
     """Returns what ``papers evaluate what data`` measures, beside what learns nothing.
 
     Args:
@@ -93,17 +132,22 @@ def find_measurable(what: str, data: str | None, seed: int) -> Measurable:
         data: Of a file of vectors, the tested ones. Else a folder of images, the name of a set of
             images, or a file of texts.
         seed: Seed of the split, where the data have none, and of the untrained weights.
+        weights: A file of them for a network of timm or torchvision, in the place of its own.
 
     Raises:
         UsageError: Neither, or data that are missing.
-        DataError: Data that cannot be read.
+        DataError: Data or weights that cannot be read, or that do not fit.
         ConfigError: A network that the library does not have.
     """
+    if weights is not None and not what.startswith(("timm:", "torchvision:")):
+        raise UsageError(
+            f"--weights {weights}: for timm:NAME, torchvision:NAME and PAPER/RECIPE, not for {what}"
+        )
     if what.endswith(ENDINGS):
         return _of_file(Path(what).expanduser(), data, seed)
     library, _, name = what.partition(":")
     if library in LIBRARIES and name:
-        return _of_network(library, name, _needed(what, data), seed)
+        return _of_network(library, name, _needed(what, data), seed, weights)
     if library.endswith(".py") and name:
         return _of_function(Path(library).expanduser(), name, data, seed)
     raise UsageError(
@@ -150,27 +194,51 @@ def digest_of_known(vectors: Vectors) -> str:
     return digest_of_parts(parts)
 
 
-def _of_network(library: str, name: str, data: str, seed: int) -> Measurable:
+def _of_network(library: str, name: str, data: str, seed: int, weights: Path | None) -> Measurable:
     what = f"{library}:{Path(name).name if library == 'hf' else name}"
     if data.endswith(ENDINGS):
-        return _on_texts(what, data, "", _text_encoders(library, name, seed), seed)
-    networks = {what: partial(_trained, library, name)}
-    networks["untrained"] = partial(_network, library, name, False)
-    return _on_images(what, data, "", networks, seed)
+        digest, encoders = _text_encoders(library, name, seed)
+        return _on_texts(what, data, digest, encoders, seed)
+    digest, trained = "", partial(_trained, library, name)
+    if weights is not None:
+        trained = partial(_with_weights, library, name, weights)
+        what, digest = f"{what} {weights.name}", file_digest(weights)[:16]
+    networks = {what: trained, "untrained": partial(_network, library, name, False)}
+    return _on_images(what, data, digest, networks, seed)
 
 
 def _trained(library: str, name: str) -> Embedding:
     """Returns `_network` with its weights; raises `DataError` where they cannot be had."""
     try:
         return _network(library, name, True)
-    except LikewiseError:
-        raise
     except Exception as error:  # of the libraries that download: their own, and the system's
-        said = str(error).splitlines() or [type(error).__name__]
+        tag = library == "open_clip" and not Path(name.partition("/")[2]).is_file()
+        # Of open_clip, which may say in so many words that it could not download.
+        cause = error.__context__ if isinstance(error, DataError) and tag else error
+        if isinstance(error, LikewiseError) and not isinstance(cause, RuntimeError):
+            raise
+        said = next(iter(str(cause).strip().splitlines()), type(cause).__name__).rstrip(".")
         raise DataError(
-            f"{library}:{name}: its weights cannot be had: {said[0][:200]}; the library downloads "
-            "them once"
+            f"{library}:{name}: its weights are not here and could not be downloaded. The library "
+            f"said: {said}. It downloads them once."
         ) from None
+
+
+def _with_weights(library: str, name: str, path: Path) -> Embedding:
+    """Returns `_network` with the arrays of a file, whose classifier is left out."""
+    found = _network(library, name, False)
+    model: Any = found.network.model
+    stated = (getattr(model, "pretrained_cfg", None) or {}).get("classifier") or ()
+    heads = (*HEADS, *((stated,) if isinstance(stated, str) else stated))
+    wanted, arrays = model.state_dict(), read_state_dict(path)
+    kept = {
+        key: array
+        for key, array in arrays.items()
+        if key in wanted or not key.startswith(tuple(f"{head}." for head in heads))
+    }
+    check_fit(path, kept, wanted, f"{library}:{name}", lambda *_: "is it another architecture?")
+    model.load_state_dict(kept, strict=False)
+    return found
 
 
 def _network(library: str, name: str, pretrained: bool) -> Embedding:
@@ -188,7 +256,10 @@ def _network(library: str, name: str, pretrained: bool) -> Embedding:
         stated = getattr(model.visual, "image_mean", None), getattr(model.visual, "image_std", None)
         return Embedding(model, [*(stated[0] or MEAN)], [*(stated[1] or STD)])
     options = {"channels": 3, "width": 1, "stem": "imagenet"}
-    network = BACKBONES.get(f"{library}:{name}")(pretrained=pretrained, **options)
+    try:
+        network = BACKBONES.get(f"{library}:{name}")(pretrained=pretrained, **options)
+    except AssertionError as error:  # timm's, of a size that the network was not built for
+        raise ConfigError(f"{library}:{name}: images are {SIZE} pixels large: {error}") from None
     stated_by_timm = getattr(network.model, "pretrained_cfg", None) or {}
     mean, std = stated_by_timm.get("mean", MEAN), stated_by_timm.get("std", STD)
     return Embedding(network, [*mean], [*std])
@@ -225,11 +296,11 @@ def _of_function(path: Path, name: str, data: str | None, seed: int) -> Measurab
 
         def encode(samples: NDArray[Any]) -> Tensor:
             given = samples.tolist() if samples.dtype.kind in "US" else torch.from_numpy(samples)
-            return torch.as_tensor(np.asarray(function(given)))
+            return _vectors_of(what, function(given), len(samples)).cpu()
 
         return _on_texts(what, data, digest, {what: encode}, seed)
     return _on_images(
-        what, _needed(what, data), digest, {what: partial(FunctionEncoder, function)}, seed
+        what, _needed(what, data), digest, {what: partial(FunctionEncoder, what, function)}, seed
     )
 
 
@@ -238,29 +309,57 @@ def _on_images(
 ) -> Measurable:
     from common.data.images.config import ImageConfig
     from common.data.images.module import ImageData
+    from common.data.images.readers.layout import find_parts
 
     folder = Path(data).expanduser()
     if folder.is_dir():
-        place = {"name": "image-folder", "path": str(folder), "test_share": 0.25}
+        place: dict[str, Any] = {"name": "image-folder", "path": str(folder), "test_share": 0.25}
     elif data in DataSets("images").names():
         place = {"name": data}
     else:
         raise UsageError(f"{data}: no folder of images, and no set of images that is known")
-    form = {"test_resize": round(SIZE * 8 / 7), "test_crop": SIZE}
-    images = ImageData(ImageConfig(**place, holdout=0.0, **form), seed)  # type: ignore[arg-type]
+    form: dict[str, Any] = {"test_resize": round(SIZE * 8 / 7), "test_crop": SIZE}
+    images = ImageData(ImageConfig(**place, holdout=0.0, **form), seed)
     images.load()
+    if folder.is_dir() and len(find_parts(folder)) == 1:
+        _draw_tested(images, seed)
     encoders = {}
     for name, build in networks.items():
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            encoders[name] = images.evaluation_inputs(build(), "test").vectors
+            network = build()
+        if isinstance(network, Embedding):
+            digest = digest or _digest_of_arrays(network)
+            form |= network.form
+        encoders[name] = images.evaluation_inputs(network, "test").vectors
+    # The pixels as stored, which to enlarge would only repeat.
+    images.config = replace(images.config, test_resize=None, test_crop=None)
     encoders["raw"] = images.references("test")["raw"].vectors
     shown = folder.name if folder.is_dir() else data
-    return Measurable(what, shown, digest, images.fingerprint, encoders)
+    return Measurable(what, shown, digest, images.fingerprint, encoders, form)
 
 
-def _text_encoders(library: str, name: str, seed: int) -> dict[str, Any]:
-    """Returns what encodes texts, with and without the folder's weights."""
+def _draw_tested(images: Any, seed: int) -> None:
+    """Draws anew which images of a folder without splits are tested."""
+    from common.data.images.lazy import fingerprint_files
+
+    whole = images.set["train"].joined(images.set["test"])
+    drawn = draw_split(whole.labels.numpy(), seed)
+    images.set = {n: whole.rows(torch.from_numpy(drawn == n)) for n in ("train", "test")}
+    images.fingerprint = fingerprint_files(images.set)
+
+
+def _digest_of_arrays(module: nn.Module) -> str:
+    """Returns a digest of all arrays with their names."""
+    return digest_of_parts(
+        part
+        for name, array in module.state_dict().items()
+        for part in (name, array.cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    )
+
+
+def _text_encoders(library: str, name: str, seed: int) -> tuple[str, dict[str, Any]]:
+    """Returns a digest, and what encodes texts, with and without the folder's weights."""
     if library != "hf":
         raise UsageError(
             f"{library}:{name}: takes a folder of images, or the name of a set of them"
@@ -288,7 +387,8 @@ def _text_encoders(library: str, name: str, seed: int) -> dict[str, Any]:
         return torch.cat(found)[np.argsort(np.concatenate(order))]
 
     what = f"hf:{folder.name}"
-    return {what: partial(encode, encoder), "untrained": partial(encode, untrained)}
+    encoders = {what: partial(encode, encoder), "untrained": partial(encode, untrained)}
+    return _digest_of_arrays(encoder), encoders
 
 
 def _on_texts(what: str, data: str, digest: str, encoders: dict[str, Any], seed: int) -> Measurable:
@@ -334,5 +434,8 @@ def of_run(run: Path, data: str, seed: int) -> Measurable:
         arrays = experiment.data.embed_path(module, path)
         vectors = from_arrays(path, arrays, None, seed)
         found[name] = replace(vectors, sentences=of_texts)
-    known = digest_of_known(next(iter(found.values())))
-    return Measurable(opened.path.name, path.name, "", known, found)
+    known, digest = (
+        digest_of_known(next(iter(found.values()))),
+        _digest_of_arrays(experiment.module),
+    )
+    return Measurable(opened.path.name, path.name, digest, known, found)

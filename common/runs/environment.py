@@ -60,10 +60,10 @@ def _git(root: Path, *arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def installed_versions() -> dict[str, str]:
-    """Returns ``{package: version}`` of Python and of what can change a number."""
+def installed_versions(*more: str) -> dict[str, str]:
+    """Returns ``{package: version}`` of Python, what can change a number, and ``more``."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in (*PACKAGES, *more):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -9,12 +9,20 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from common.config.build import COMMAND_LINE, build
+from common.errors import DataError
+from common.evaluation.config import evaluation_schema
 from common.evaluation.measure import Figure, at_chance, evaluation_of, measure
 from common.evaluation.vectors import Vectors
+from common.registry import PROTOCOLS
 from common.results.figures import CHANCE, Evaluation, Figures
 from common.results.metrics import ERROR
-from common.runs.encoders import Measurable
+from common.runs.encoders import LIBRARIES, Measurable
 from common.runs.environment import installed_versions
+
+
+def check_settings(settings: dict[str, Any]) -> None:
+    """Refuses, with a `ConfigError` and before anything is read, what no protocol takes."""
+    build(evaluation_schema(*PROTOCOLS.items())(), [(COMMAND_LINE, settings)])
 
 
 def measure_all(
@@ -30,9 +38,18 @@ def measure_all(
 
     Raises:
         ConfigError: A protocol that does not fit, or a setting that does not exist.
+        DataError: One class alone, where protocols tell classes apart.
     """
     asked = next(iter(found.encoders.values()))
     config, _ = build(evaluation_of(asked, names), [(COMMAND_LINE, settings)])
+    needs = {need for name in config.protocols for need in config.settings(name).needs}
+    if asked.train is not None and needs & {"classes", "training classes"}:
+        known = asked.train.known.unique()
+        if len(known) < 2:
+            raise DataError(
+                f"{found.data}: its training rows have one class alone, which tells nothing apart; "
+                "take other labels, leave them out, or name a --protocol that needs none"
+            )
     encoders = {
         **found.encoders,
         CHANCE: replace(at_chance(asked, seed), sentences=asked.sentences),
@@ -51,7 +68,8 @@ def measure_all(
         samples=_samples(asked),
         protocols={name: asdict(config.settings(name)) for name in config.protocols},  # type: ignore[call-overload]
         encoders=figures,
-        versions=installed_versions(),
+        form=found.form,
+        versions=installed_versions(*LIBRARIES.values()),
     )
 
 

@@ -1,5 +1,6 @@
 """Files of vectors, or of samples that an encoder makes vectors of, as protocols take them."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from common.errors import DataError
-from common.evaluation.frozen import require_finite
+from common.data.images.readers.layout import SPLITS
+from common.errors import DataError, shown
 from common.evaluation.vectors import Part, Partners, ScoredPairs, Vectors, validated
 from common.own_data.csv_lines import read_lines, to_number
 
@@ -27,7 +28,7 @@ NUMBERS = ("numbers", "number", "targets", "target")
 SIDES = (("first", "second"), ("sentence1", "sentence2"), ("image", "text"))
 SCORES = ("scores", "score")
 PARTS = ("split", "splits")
-NAMES = ("ids", "id")
+NAMES = ("ids", "id", "")  # pandas writes its index under no name
 # The share of each class that is tested where nothing says which rows are.
 TESTED = 0.25
 
@@ -35,7 +36,8 @@ TESTED = 0.25
 def read_vectors_file(path: Path) -> Arrays:
     """Returns the arrays of a .npz or .npy, or the columns of a Parquet file or a CSV.
 
-    Numbers of a CSV under no name that means something are one array, ``embeddings``.
+    Numbers of a CSV under no name that means something are one array, ``embeddings``, and columns
+    such as ``first_0``, ``first_1`` one that is called ``first``.
 
     Raises:
         DataError: No such file, a form that is not known, or a file that is broken.
@@ -61,8 +63,11 @@ def _parquet(path: Path) -> Arrays:
     from pyarrow import parquet
 
     table = parquet.read_table(path)
-    columns = {name: table.column(name).to_pylist() for name in table.column_names}
-    return _joined({name: np.array(values) for name, values in columns.items()})
+    columns = {name: np.array(table.column(name).to_pylist()) for name in table.column_names}
+    for name, values in columns.items():
+        if values.dtype.kind == "O":  # text or numbers, some of them missing
+            columns[name] = np.array(["" if each is None else str(each) for each in values])
+    return _joined(path, columns)
 
 
 def _csv(path: Path) -> Arrays:
@@ -72,19 +77,43 @@ def _csv(path: Path) -> Arrays:
     for name, cells in zip(lines[0][1], columns, strict=True):
         numbers = [to_number(cell) for cell in cells]
         found[name] = np.array(cells if None in numbers else numbers)
-    return _joined(found)
+    return _joined(path, found)
 
 
-def _joined(columns: Arrays) -> Arrays:
+def _joined(path: Path, columns: Arrays) -> Arrays:
     """Returns the columns, those of numbers that have no meaning by their name as one array."""
-    told = {*CLASSES, *NUMBERS, *SCORES, *PARTS, *NAMES, *TEXTS, *VECTORS, *sum(SIDES, ())}
+    arrays = (*VECTORS, *sum(SIDES, ()), *CLASSES, *NUMBERS)
+    told = {*arrays, *SCORES, *PARTS, *NAMES, *TEXTS}
     plain = {
         n: x for n, x in columns.items() if n not in told and x.ndim == 1 and x.dtype.kind in "fiu"
     }
     rest = {name: x for name, x in columns.items() if name not in plain}
-    if plain and not any(name in rest for name in (*VECTORS, *TEXTS)):
-        rest["embeddings"] = np.stack([*plain.values()], 1)
-    return rest
+    numbered = _numbered(plain)
+    for name in arrays:
+        if name in numbered and name not in rest:
+            rest[name] = np.stack([plain.pop(each) for each in numbered[name]], 1)
+    if not plain or any({*names} <= {*rest} for names in (*zip((*VECTORS, *TEXTS)), *SIDES)):
+        return rest
+    order = next((names for name, names in numbered.items() if names[0] in plain), [*plain])
+    if other := [name for name in plain if name not in order]:
+        raise DataError(
+            f"{path}: no dimensions beside {order[0]} to {order[-1]} are {', '.join(other[:5])}; "
+            "call them what they are, such as targets or id, or leave them out"
+        )
+    return rest | {"embeddings": np.stack([plain[name] for name in order], 1)}
+
+
+def _numbered(names: Iterable[str]) -> dict[str, list[str]]:
+    """Returns those ``names`` that count on, such as x_0 and x_1, in order by what they share."""
+    found: dict[str, dict[int, str]] = {}
+    for name in names:
+        if parts := re.fullmatch(r"(.*?)[-_. ]?([0-9]+)", name):
+            found.setdefault(parts[1], {})[int(parts[2])] = name
+    return {
+        shared: [own[place] for place in sorted(own)]
+        for shared, own in found.items()
+        if 1 < len(own) == max(own) - min(own) + 1
+    }
 
 
 def one_of(arrays: Mapping[str, Any], names: Iterable[str], path: Path) -> Any:
@@ -128,7 +157,8 @@ def from_arrays(path: Path, arrays: Arrays, encode: Encode | None, seed: int) ->
     if whole.classes is None and whole.numbers is None:
         return Vectors(whole)
     told = one_of(arrays, PARTS, path)
-    drawn = _drawn(whole, seed) if told is None else told
+    groups = np.zeros(len(whole.x)) if whole.classes is None else whole.classes.numpy()
+    drawn = draw_split(groups, seed) if told is None else _told(path, told, len(groups))
     parts = {name: whole.rows(torch.from_numpy(drawn == name)) for name in ("train", "val", "test")}
     train, val = validated(parts["train"])
     if (drawn == "val").any() and whole.numbers is not None:
@@ -136,6 +166,53 @@ def from_arrays(path: Path, arrays: Arrays, encode: Encode | None, seed: int) ->
     # What reads no label need not be of tested rows alone.
     every = None if told is not None else Part(whole.embed)
     return Vectors(parts["test"], train, val, every)
+
+
+def _told(path: Path, given: NDArray[Any], rows: int) -> NDArray[Any]:
+    """Returns "train", "val" or "test" for each row; raises `DataError` for other words."""
+    words = {word: name for name, words in SPLITS.items() for word in words}
+    said = _one_a_row(path, "split", given, rows).astype(str)
+    found = np.array([words.get(word.lower(), "") for word in said])
+    if other := dict.fromkeys(said[found == ""].tolist()):
+        raise DataError(
+            f"{path}: split says {', '.join(map(shown, [*other][:5]))} in "
+            f"{int((found == '').sum()):,} of {rows:,} rows; what is allowed: {', '.join(words)}"
+        )
+    if lacking := [name for name in ("train", "test") if name not in found]:
+        raise DataError(f"{path}: split says {lacking[0]} in no row; leave it out to draw one")
+    return found
+
+
+def _one_a_row(path: Path, name: str, given: NDArray[Any], rows: int) -> NDArray[Any]:
+    if given.ndim != 1:
+        raise DataError(
+            f"{path}: {name} of shape {given.shape}; one a row is needed, such as the argmax(1) of "
+            "one-hot labels"
+        )
+    if len(given) != rows:
+        raise DataError(f"{path}: {rows} rows, but {len(given)} {name}")
+    return given
+
+
+def _floats(path: Path, name: str, given: NDArray[Any], kind: type = np.float64) -> NDArray[Any]:
+    """Returns finite numbers of ``kind``; raises `DataError` for anything else."""
+    if given.dtype.kind not in "biuf":
+        raise DataError(
+            f"{path}: {name}: {shown(given.ravel()[:1].tolist())} is no number; a CSV has a "
+            f"column for each dimension ({name}_0, {name}_1 and so on), and texts need an encoder: "
+            f"papers evaluate hf:FOLDER {path.name}"
+        )
+    return _finite(path, name, given.astype(kind))
+
+
+def _finite(path: Path, name: str, found: NDArray[Any]) -> NDArray[Any]:
+    broken = ~np.isfinite(found).all(tuple(range(1, found.ndim)))
+    if broken.any():
+        raise DataError(
+            f"{path}: {name}: {int(broken.sum()):,} of {len(found):,} rows are NaN or infinite, "
+            f"the first is row {int(broken.argmax())}; leave them out"
+        )
+    return found
 
 
 Rows = tuple[Part, NDArray[Any] | None]
@@ -147,25 +224,33 @@ def _rows(path: Path, arrays: Arrays, encode: Encode | None) -> Rows:
     if given is None:
         what = " or ".join(VECTORS if encode is None else TEXTS)
         raise DataError(f"{path}: has {', '.join(arrays) or 'nothing'}, and no {what}")
-    x = _embedded(path, given, encode)
+    x = _embedded(path, "vectors", given, encode)
     labels = one_of(arrays, CLASSES, path)
     numbers = one_of(arrays, NUMBERS, path)
     if labels is not None and labels.dtype.kind == "f" and (labels % 1 != 0).any():
         labels, numbers = None, labels  # fractions are no classes
-    for name, each in (("labels", labels), ("numbers", numbers)):
-        if each is not None and len(each) != len(x):
-            raise DataError(f"{path}: {len(x)} rows, but {len(each)} {name}")
-    y = None if numbers is None else torch.from_numpy(numbers.astype(np.float64))
+    if labels is not None:
+        _one_a_row(path, "labels", labels, len(x))
+    y = None
+    if numbers is not None:
+        _one_a_row(path, "numbers", numbers, len(x))
+        y = torch.from_numpy(_floats(path, "numbers", numbers))
     return Part(lambda: x, numbers=y), labels
 
 
-def _embedded(path: Path, given: NDArray[Any], encode: Encode | None) -> Tensor:
-    x = torch.from_numpy(given.astype(np.float32)) if encode is None else encode(given)
+def _embedded(path: Path, name: str, given: NDArray[Any], encode: Encode | None) -> Tensor:
+    x = (
+        torch.from_numpy(_floats(path, name, given, np.float32))
+        if encode is None
+        else encode(given)
+    )
     if x.ndim != 2 or len(x) < 2:
         raise DataError(
             f"{path}: vectors of shape {tuple(x.shape)}; two rows or more of one length are needed"
         )
-    return require_finite(x.float() if x.dtype != torch.float64 else x, f"{path}: vectors")
+    x = x.float() if x.dtype != torch.float64 else x
+    _finite(path, name, x.numpy())
+    return x
 
 
 def _numbered_alike(parts: list[Rows]) -> list[Part]:
@@ -183,9 +268,8 @@ def _numbered_alike(parts: list[Rows]) -> list[Part]:
     return found
 
 
-def _drawn(part: Part, seed: int) -> NDArray[Any]:
+def draw_split(groups: NDArray[Any], seed: int) -> NDArray[Any]:
     """Returns "test" for a quarter of each class, drawn by seed, and "train" for the others."""
-    groups = np.zeros(len(part.x)) if part.classes is None else part.classes.numpy()
     order = np.random.default_rng(seed).permutation(len(groups))
     found = np.full(len(groups), "train")
     for name in np.unique(groups):
@@ -195,7 +279,7 @@ def _drawn(part: Part, seed: int) -> NDArray[Any]:
 
 
 def _pairs(path: Path, arrays: Arrays, sides: tuple[str, str], encode: Encode | None) -> Vectors:
-    x, y = (_embedded(path, arrays[name], encode) for name in sides)
+    x, y = (_embedded(path, name, arrays[name], encode) for name in sides)
     if len(x) != len(y):
         raise DataError(f"{path}: {len(x)} {sides[0]} and {len(y)} {sides[1]}; pairs need as many")
     first, second = Part(lambda: x), Part(lambda: y)
@@ -203,5 +287,11 @@ def _pairs(path: Path, arrays: Arrays, sides: tuple[str, str], encode: Encode | 
     if scores is None:
         return Vectors(first, partners=Partners(second, np.arange(len(x)), sides))
     return Vectors(
-        first, pairs=ScoredPairs(first, second, scores.astype(np.float64), np.zeros(len(x), int))
+        first,
+        pairs=ScoredPairs(
+            first,
+            second,
+            _floats(path, "scores", _one_a_row(path, "scores", scores, len(x))),
+            np.zeros(len(x), int),
+        ),
     )

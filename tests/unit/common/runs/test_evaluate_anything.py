@@ -1,19 +1,29 @@
 """`papers evaluate WHAT [DATA]` on files of vectors, functions and folders."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.models import resnet18
 
 from common.cli.evaluate import split_words
-from common.errors import DataError, UsageError
+from common.config.files import file_digest
+from common.errors import ConfigError, DataError, UsageError
 from common.evaluation.measure import Figure
 from common.results.figures import Evaluation, as_csv, blocks_of, is_evaluation, read_evaluation
 from common.results.pages.document import to_latex
-from common.runs.encoders import find_measurable
-from common.runs.measured import _cut, measure_all
+from common.runs.encoders import (
+    Embedding,
+    FunctionEncoder,
+    _digest_of_arrays,
+    _trained,
+    _with_weights,
+    find_measurable,
+)
+from common.runs.measured import _cut, check_settings, measure_all
 from common.runs.vector_files import as_vectors
 
 R = np.random.default_rng(0)
@@ -67,13 +77,99 @@ def test_parquet_of_papers_embed_is_read(tmp_path):
         ({"x": X, "vectors": X}, "vectors and x mean the same"),
         ({"x": X, "labels": Y[:5]}, "90 rows, but 5 labels"),
         ({"x": X[:, 0]}, r"vectors of shape \(90,\)"),
-        ({"x": np.full_like(X, np.nan)}, "720 of 720 numbers are NaN"),
+        (
+            {"x": np.full_like(X, np.nan)},
+            "vectors: 90 of 90 rows are NaN or infinite, the first is row 0",
+        ),
         ({"first": X, "second": X[:9]}, "90 first and 9 second"),
+        ({"first": X, "second": X, "scores": Y[:9]}, "90 rows, but 9 scores"),
+        ({"x": X, "y": np.eye(3)[Y]}, r"labels of shape \(90, 3\); one a row is needed, .* argmax"),
+        ({"x": X, "targets": np.full(90, np.inf)}, "numbers: 90 of 90 rows are NaN or infinite"),
+        ({"x": X, "y": Y, "split": Y}, 'split says "2", "1", "0" in 90 of 90 rows; what is'),
+        ({"x": X, "y": Y, "split": ["train", "tst"] * 45}, '"tst" in 45 of 90 .* training, val,'),
+        ({"x": X, "y": Y, "split": ["train"] * 90}, "split says test in no row"),
+        ({"x": X, "y": Y, "split": ["train", "test"]}, "90 rows, but 2 split"),
     ],
 )
 def test_what_cannot_be_used_is_refused(arrays, message, tmp_path):
     with pytest.raises(Exception, match=message):
         as_vectors(wrote(tmp_path / "a.npz", **arrays), None, None, 0)
+
+
+def test_words_of_a_split_are_those_that_folders_of_images_have(tmp_path):
+    split = np.where(np.arange(90) < 60, "Training", np.where(np.arange(90) < 70, "valid", "TEST"))
+    told = as_vectors(wrote(tmp_path / "a.npz", x=X, targets=X[:, 0], split=split), None, None, 0)
+    assert [len(part.x) for part in (told.train, told.val, told.test)] == [60, 10, 20]
+
+
+def csv_of(path, **columns):
+    rows = zip(*columns.values(), strict=True)
+    lines = [",".join(columns), *(",".join(map(str, row)) for row in rows)]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_columns_that_count_on_are_vectors_by_what_they_share(tmp_path):
+    sides = {f"{side}_{i}": X[:, i] for side in ("first", "second") for i in (1, 0)}
+    pairs = as_vectors(csv_of(tmp_path / "p.csv", **sides, scores=Y), None, None, 0).pairs
+    assert pairs is not None and pairs.second.x.shape == (90, 2)
+    assert np.allclose(pairs.first.x, X[:, :2])  # in the order of the numbers
+    named = csv_of(tmp_path / "n.csv", e0=X[:, 0], e1=X[:, 1], label=Y)
+    unnamed = tmp_path / "i.csv"  # as pandas writes its index
+    lines = named.read_text().splitlines()
+    unnamed.write_text("\n".join(f"{i - 1 if i else ''},{line}" for i, line in enumerate(lines)))
+    for path in (named, unnamed):
+        assert as_vectors(path, None, None, 0).test.x.shape[1] == 2
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"e0": Y, "e1": Y, "score_y": Y}, "no dimensions beside e0 to e1 are score_y; call them"),
+        ({"a1": Y, "a2": Y, "b1": Y, "b2": Y}, "no dimensions beside a1 to a2 are b1, b2"),
+        (
+            {"first": ["0.1 0.2"] * 90, "second": Y},
+            r"first: ..0.1 0.2.. is no number; a CSV has a c",
+        ),
+        ({"e0": Y, "e1": Y, "label_0": Y, "label_1": Y}, r"labels of shape \(90, 2\)"),
+    ],
+)
+def test_columns_that_say_too_little_are_refused(columns, message, tmp_path):
+    with pytest.raises(DataError, match=message):
+        as_vectors(csv_of(tmp_path / "a.csv", **columns), None, None, 0)
+
+
+def test_one_class_is_refused_where_classes_are_told_apart(tmp_path):
+    path = str(wrote(tmp_path / "a.npz", x=X, labels=np.zeros(90)))
+    with pytest.raises(DataError, match="one class alone"):
+        measure_all(find_measurable(path, None, 0), [], {}, 0)
+    assert measure_all(find_measurable(path, None, 0), ["isotropy"], {}, 0).encoders
+    with pytest.raises(ConfigError, match="unknown key 'pretrained'"):
+        check_settings({"pretrained": False})
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: x, r"f.py:f: returned Tensor\(6, 3, 4, 4\) for 6 samples; one vector a sample"),
+        (lambda x: x.mean((0, 2, 3))[None], r"returned Tensor\(1, 3\) for 6"),
+        (lambda x: torch.cat([x, x]).flatten(1), r"returned Tensor\(12, 48\) for 6"),
+        (lambda x: x[1:].flatten(1).tolist(), "for 6 samples"),
+        (lambda x: None, "returned NoneType for 6"),
+        (lambda x: x.flatten(1) / 0, "NaN or infinity in 6 of 6 vectors"),
+    ],
+)
+def test_what_a_function_returns_is_checked(function, message):
+    with pytest.raises(DataError, match=message):
+        FunctionEncoder("f.py:f", function).embed(torch.ones(6, 1, 4, 4))
+
+
+def test_grey_images_have_three_channels_for_a_function_and_raw_is_what_is_stored(tmp_path):
+    embed = FunctionEncoder("f.py:f", lambda x: x.flatten(2).mean(2).numpy()).embed
+    assert embed(torch.ones(2, 1, 4, 4)).shape == (2, 3)
+    (tmp_path / "f.py").write_text("def f(x): return x\n")
+    found = find_measurable(f"{tmp_path}/f.py:f", "scattered-digits", 0)
+    assert found.encoders["raw"].test.x.shape == (1000, 400)
 
 
 def evaluation(tmp_path, name="a.npz", shift=0.0):
@@ -89,10 +185,13 @@ def test_a_result_is_read_again_and_two_of_the_same_rows_share_a_table(tmp_path)
         **json.loads(json.dumps(vars(first)))
     )
     assert first.protocols["knn"]["k"] == 3 and list(first.encoders) == ["a.npz", "chance"]
-    _, table, says = blocks_of([first, second])
+    head, table, says = blocks_of([first, second])
     assert (
         table.header == ["metric", "a.npz", "chance", "b.npz"] and "not with another" in says.text
     )
+    assert head.text.endswith("; knn.k=3") and "no values of rows" in says.text
+    moved = blocks_of([first, replace(second, data_digest="other")])
+    assert "tables stand apart" in moved[-1].text and "no values of rows" not in moved[-1].text
     knn = next(row for row in table.rows if row[0] == "knn_top1")
     assert knn[1].count("[") == 1
     assert len(as_csv([first]).splitlines()) == 1 + 2 * 2
@@ -105,6 +204,79 @@ def test_the_bounds_of_a_share_are_shares_and_those_of_an_error_no_less_than_0()
     assert cut == [[92.5, 0.0, 100.0, 9], [92.5, 0.0, 100.5, 9]]
 
 
+def red_and_green(folder):
+    for place, name in enumerate(("red", "green")):
+        (folder / name).mkdir(parents=True)
+        for number in range(8):
+            image = np.zeros((20, 30, 3), np.uint8)
+            image[..., place] = 100 + 10 * number
+            Image.fromarray(image).save(folder / name / f"{number}.png")
+    return str(folder)
+
+
+def test_the_tested_images_of_a_folder_are_a_quarter_of_each_class_by_seed(tmp_path):
+    (tmp_path / "f.py").write_text("def f(x): return x\n")
+    images = red_and_green(tmp_path / "images")
+    found = [find_measurable(f"{tmp_path}/f.py:f", images, seed) for seed in (3, 3, 4)]
+    raw = [each.encoders["raw"].test for each in found]
+    assert all(each.classes.tolist() == [0, 0, 1, 1] for each in raw)
+    assert torch.equal(raw[0].x, raw[1].x) and not torch.equal(raw[0].x, raw[2].x)
+    assert found[0].data_digest == found[1].data_digest != found[2].data_digest
+
+
+def test_own_weights_of_a_librarys_network_are_read_without_the_classifier(tmp_path):
+    network = resnet18()
+    file, images = tmp_path / "r.pth", red_and_green(tmp_path / "images")
+    torch.save({"state_dict": network.state_dict(), "epoch": 3}, file)
+    found = find_measurable("torchvision:resnet18", images, 0, file)
+    result = measure_all(found, ["knn"], {"knn.k": 3}, 0)
+    assert result.digest == file_digest(file)[:16] and result.what == "torchvision:resnet18 r.pth"
+    assert result.form == {
+        "test_resize": 256,
+        "test_crop": 224,
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+    }
+    network.fc = torch.nn.Identity()
+    image = torch.full((1, 3, 224, 224), 0.5)
+    own = _with_weights("torchvision", "resnet18", file)
+    with torch.no_grad():
+        expected = network.eval()((image - own.mean) / own.std)
+        assert torch.equal(own.eval().embed(image), expected)
+    with pytest.raises(DataError, match=r"lacks layer1.2.bn1.bias.* \(80 arrays in all\)"):
+        _with_weights("torchvision", "resnet34", file)
+    with pytest.raises(UsageError, match=r"for timm:NAME, torchvision:NAME .* not for hf:folder"):
+        find_measurable("hf:folder", images, 0, file)
+    arrays = _digest_of_arrays(own)
+    assert arrays == _digest_of_arrays(_with_weights("torchvision", "resnet18", file))
+    assert arrays != _digest_of_arrays(Embedding(network, own.form["std"], own.form["mean"]))
+
+
+def test_weights_that_cannot_be_downloaded_are_told_in_whole_sentences(monkeypatch):
+    def fails(*_):
+        raise OSError("Nobody answers, whatever is asked and however long. " * 9)
+
+    monkeypatch.setattr("common.runs.encoders._network", fails)
+    with pytest.raises(
+        DataError, match=r"could not be downloaded\. .* said: (Nobody.* long\. ){8}"
+    ):
+        _trained("timm", "resnet18")
+
+    def misled(*_):
+        try:
+            raise RuntimeError("Failed to download weights from the hub.\nMore")
+        except RuntimeError:
+            raise DataError("laion2b_e16: not the weights of ViT-B-32: Fail") from None
+
+    monkeypatch.setattr("common.runs.encoders._network", misled)
+    with pytest.raises(
+        DataError, match=r"not be downloaded.* said: Failed to download weights from"
+    ):
+        _trained("open_clip", "ViT-B-32/laion2b_e16")
+    with pytest.raises(DataError, match="not the weights of ViT-B-32"):
+        _trained("open_clip", f"ViT-B-32/{__file__}")
+
+
 def test_a_function_of_the_users_is_run_on_images_and_on_texts_and_its_hash_is_kept(tmp_path):
     code = tmp_path / "mine.py"
     code.write_text(
@@ -113,13 +285,7 @@ def test_a_function_of_the_users_is_run_on_images_and_on_texts_and_its_hash_is_k
         "    return images.flatten(2).mean(2)\n"
         "def length(texts):\n    return torch.tensor([[float(len(t)), 1.0] for t in texts])\n"
     )
-    for place, name in enumerate(("red", "green")):
-        (tmp_path / "images" / name).mkdir(parents=True)
-        for number in range(8):
-            image = np.zeros((20, 30, 3), np.uint8)
-            image[..., place] = 100 + 10 * number
-            Image.fromarray(image).save(tmp_path / "images" / name / f"{number}.png")
-    found = find_measurable(f"{code}:colour", str(tmp_path / "images"), 0)
+    found = find_measurable(f"{code}:colour", red_and_green(tmp_path / "images"), 0)
     result = measure_all(found, ["knn"], {"knn.k": 3}, 0)
     assert result.encoders["mine.py:colour"]["knn_top1"][0] == 100 and len(result.digest) == 16
     assert list(result.encoders) == ["mine.py:colour", "raw", "chance"]
