@@ -59,9 +59,9 @@ def evaluate_anything(
     if not isinstance(seed, int) or seed < 0:
         raise UsageError(f"seed={seed}: a whole number from 0 is needed")
     from common.runs.encoders import find_measurable, of_run
-    from common.runs.measured import check_settings, measure_all
+    from common.runs.measured import check_keys, measure_all
 
-    check_settings(settings)
+    check_keys(settings)
     if weights is None and os.path.isdir(what) and data is not None:
         found = of_run(Path(what), data, seed)
     else:

@@ -167,8 +167,8 @@ def evaluate_command(
         return
     if out or wandb or data:
         raise UsageError(
-            "--out, --wandb and DATA: these are for what is measured on data of yours; a run, and "
-            "a recipe with --weights, are measured by their own data and write a record"
+            "--out, --wandb and DATA: a run alone, or a recipe with --weights, is measured on its "
+            "own data and writes a record"
         )
     published = _published(target, weights, overrides)
     recipe = published[0] if published else open_run(Path(target)).read_recipe()

@@ -20,7 +20,7 @@ from common.runs.encoders import LIBRARIES, Measurable
 from common.runs.environment import installed_versions
 
 
-def check_settings(settings: dict[str, Any]) -> None:
+def check_keys(settings: dict[str, Any]) -> None:
     """Refuses, with a `ConfigError` and before anything is read, what no protocol takes."""
     build(evaluation_schema(*PROTOCOLS.items())(), [(COMMAND_LINE, settings)])
 
@@ -47,8 +47,8 @@ def measure_all(
         known = asked.train.known.unique()
         if len(known) < 2:
             raise DataError(
-                f"{found.data}: its training rows have one class alone, which tells nothing apart; "
-                "take other labels, leave them out, or name a --protocol that needs none"
+                f"{found.data}: its training rows have one class alone; take other labels, leave "
+                "them out, or name a --protocol that needs none"
             )
     encoders = {
         **found.encoders,

@@ -198,9 +198,8 @@ def _floats(path: Path, name: str, given: NDArray[Any], kind: type = np.float64)
     """Returns finite numbers of ``kind``; raises `DataError` for anything else."""
     if given.dtype.kind not in "biuf":
         raise DataError(
-            f"{path}: {name}: {shown(given.ravel()[:1].tolist())} is no number; a CSV has a "
-            f"column for each dimension ({name}_0, {name}_1 and so on), and texts need an encoder: "
-            f"papers evaluate hf:FOLDER {path.name}"
+            f"{path}: {name}: {shown(given.ravel()[:1].tolist())} is no number; in a CSV a "
+            f"dimension is a column ({name}_0, {name}_1), and texts need an encoder: hf:FOLDER"
         )
     return _finite(path, name, given.astype(kind))
 

@@ -23,7 +23,7 @@ from common.runs.encoders import (
     _with_weights,
     find_measurable,
 )
-from common.runs.measured import _cut, check_settings, measure_all
+from common.runs.measured import _cut, check_keys, measure_all
 from common.runs.vector_files import as_vectors
 
 R = np.random.default_rng(0)
@@ -129,7 +129,7 @@ def test_columns_that_count_on_are_vectors_by_what_they_share(tmp_path):
         ({"a1": Y, "a2": Y, "b1": Y, "b2": Y}, "no dimensions beside a1 to a2 are b1, b2"),
         (
             {"first": ["0.1 0.2"] * 90, "second": Y},
-            r"first: ..0.1 0.2.. is no number; a CSV has a c",
+            r"first: ..0.1 0.2.. is no number; in a CSV a d",
         ),
         ({"e0": Y, "e1": Y, "label_0": Y, "label_1": Y}, r"labels of shape \(90, 2\)"),
     ],
@@ -145,7 +145,7 @@ def test_one_class_is_refused_where_classes_are_told_apart(tmp_path):
         measure_all(find_measurable(path, None, 0), [], {}, 0)
     assert measure_all(find_measurable(path, None, 0), ["isotropy"], {}, 0).encoders
     with pytest.raises(ConfigError, match="unknown key 'pretrained'"):
-        check_settings({"pretrained": False})
+        check_keys({"pretrained": False})
 
 
 @pytest.mark.parametrize(
