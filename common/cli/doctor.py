@@ -17,7 +17,7 @@ def diagnose(run_dir: Path, as_json: bool, console: Console) -> None:
         DataError: The run's data are not where they were.
     """
     run = open_run(run_dir)
-    from common.doctor.findings import findings_in
+    from common.doctor.findings import ABOVE, findings_in
     from common.doctor.look import look
 
     found = findings_in(look(run))
@@ -31,3 +31,5 @@ def diagnose(run_dir: Path, as_json: bool, console: Console) -> None:
     for one in found:
         table.add_row(*one)
     print_table(table, console)
+    if sum(not one.advice.startswith(ABOVE) for one in found) > 1:
+        console.print("these belong together: try them in one run", highlight=False)

@@ -33,6 +33,7 @@ from common.results.record import (
     default_root,
     has_rows,
     read_record,
+    trial_problem,
 )
 from common.results.statistics import MIN_SEEDS
 from common.results.wandb_records import import_tracked, offline_runs
@@ -220,8 +221,8 @@ def file_record(path: Path, root: Path, console: Console, pilot: str | None) -> 
     """Files the record at ``path`` under ``root``'s ``results/`` and says what it still needs.
 
     Raises:
-        UsageError: If there is no record, or one of a run that measured nothing or whose paper has
-            no rows here.
+        UsageError: If there is no record, or one of a trial, of a run that measured nothing or
+            whose paper has no rows here.
     """
     path = path / "result.json" if os.path.isdir(path) else path
     if not os.path.isfile(path):
@@ -235,6 +236,8 @@ def file_record(path: Path, root: Path, console: Console, pilot: str | None) -> 
             f"{path}: {record.paper} is no paper of this project, so that the record stays there; "
             "--html DIR --results runs shows it"
         )
+    if problem := trial_problem(record.config):
+        raise UsageError(f"{path}: {problem}")
     if not record.metrics:
         raise UsageError(f"{path}: metrics: the run measured nothing, so no row can show it")
     if pilot is not None:

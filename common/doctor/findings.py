@@ -1,5 +1,7 @@
 """What a look at a run finds, each with its figure and the next thing to try."""
 
+import math
+import re
 from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any, NamedTuple
@@ -38,6 +40,9 @@ RISING = 0.5
 SHARP, BLUNT = 20.0, 0.6
 SPREAD_OUT = 0.3
 STALE = 0.5
+# A teacher's, in a training of some thousand batches.
+MOMENTUM = 0.99
+ABOVE = "what stands above"
 
 
 class Finding(NamedTuple):
@@ -49,13 +54,26 @@ class Finding(NamedTuple):
 
 
 def findings_in(look: Looked) -> list[Finding]:
-    """Returns what is wrong with the run of ``look``, causes before what they lead to."""
-    return [finding for rule in RULES for finding in rule(look)]
+    """Returns what is wrong with the run of ``look``, causes before what they lead to.
+
+    A key is advised once, by the first cause: what it leads to may point the other way.
+    """
+    found, advised = list[Finding](), set[str]()
+    for finding in (finding for rule in RULES for finding in rule(look)):
+        keys = keys_of(finding.advice)
+        found.append(finding._replace(advice=ABOVE) if keys & advised else finding)
+        advised |= keys
+    return found
+
+
+def keys_of(advice: str) -> set[str]:
+    """Returns the keys of a recipe that ``advice`` names; a temperature may be of any key."""
+    return set(re.findall(r"[a-z_]+\.[a-z_]+|temperature", advice))
 
 
 def rate_too_high(look: Looked) -> Iterator[Finding]:
     """The loss is no number, or a step fails; or weights are many times what they began as."""
-    advice = f"optimizer.lr={look.recipe.optimizer.lr / 10:.2g}"
+    advice = _rate(look, 1 / 10)
     losses = [value for _, value in look.curve("train/epoch_loss", "train/loss")]
     far = _far(look, median)
     if "optimizer.lr" in look.failed:
@@ -72,6 +90,10 @@ def rate_too_high(look: Looked) -> Iterator[Finding]:
         )
 
 
+def _rate(look: Looked, factor: float) -> str:
+    return f"optimizer.lr={look.recipe.optimizer.lr * factor:.2g}"
+
+
 def _far(look: Looked, of: Callable[[list[float]], float]) -> float | None:
     """Returns how far parts that learn have moved, the ``of`` of them."""
     found = [part.distance for part in look.parts.values() if part.learns and not part.still]
@@ -85,7 +107,9 @@ def rate_too_low(look: Looked) -> Iterator[Finding]:
         return
     figure = f"weights moved by {100 * far:.2g} % of their norm; "
     figure += f"CKA with the untrained {look.kept:.4f}"
-    yield Finding("rate-too-low", figure, f"optimizer.lr={look.recipe.optimizer.lr * 10:.2g}")
+    # How far weights move goes with the rate.
+    factor = 10 ** max(round(math.log10(MOVED / far)), 1)
+    yield Finding("rate-too-low", figure, _rate(look, factor))
 
 
 def warmup_too_long(look: Looked) -> Iterator[Finding]:
@@ -109,7 +133,7 @@ def frozen_parts(look: Looked) -> Iterator[Finding]:
     if not still or len(still) == len(look.parts):
         return
     momentum = getattr(look.recipe.method, "momentum", None)
-    advice = "method.momentum=0.99" if momentum == 1 else "see what stops its gradient"
+    advice = f"method.momentum={MOMENTUM}" if momentum == 1 else "see what stops its gradient"
     yield Finding("frozen", f"{', '.join(still)}: weights equal the initial ones", advice)
 
 
@@ -123,10 +147,13 @@ def stale_keys(look: Looked) -> Iterator[Finding]:
     )
     if copies:
         figure = f"{', '.join(copies)} without momentum: each step leaves its own keys in the queue"
-    length = getattr(look.recipe.method, "queue_length", 0)
-    yield Finding(
-        "stale-keys", figure, f"method.momentum=0.99 or method.queue_length={length // 4}"
-    )
+    momentum = getattr(look.recipe.method, "momentum", None)
+    advice = f"method.queue_length={getattr(look.recipe.method, 'queue_length', 0) // 4}"
+    if copies or momentum == 0:  # a shorter queue of such keys is no better
+        advice = f"method.momentum={MOMENTUM}"
+    elif momentum is not None and momentum < MOMENTUM:
+        advice = f"method.momentum={MOMENTUM} or {advice}"
+    yield Finding("stale-keys", figure, advice)
 
 
 def temperature(look: Looked) -> Iterator[Finding]:
@@ -145,7 +172,7 @@ def temperature(look: Looked) -> Iterator[Finding]:
 
 
 def _temperature(look: Looked, factor: float) -> str:
-    """Returns the setting with which scores deviate by about 2."""
+    """Returns the setting with ``factor`` times the temperature."""
     method: Any = look.recipe.method
     if isinstance(getattr(method, "temperature", None), float):
         return f"method.temperature={method.temperature * factor:.2g}"
@@ -207,7 +234,7 @@ def chance_level(look: Looked) -> Iterator[Finding]:
         figure = (
             f"the loss is {trained.loss:.4f}; where nothing is told apart, {trained.chance:.4f}"
         )
-        yield Finding("chance-level", figure, f"optimizer.lr={look.recipe.optimizer.lr / 3:.2g}")
+        yield Finding("chance-level", figure, _rate(look, 1 / 3))
 
 
 def collapse(look: Looked) -> Iterator[Finding]:
@@ -225,7 +252,7 @@ def collapse(look: Looked) -> Iterator[Finding]:
                 f"{kind} of different inputs have a cosine of {1 - now.spread:.4f} on average; "
             )
             figure += f"untrained {1 - before.spread:.4f}"
-            yield Finding("constant-collapse", figure, _lower_rate(look, 3))
+            yield Finding("constant-collapse", figure, _rate(look, 1 / 3))
             return
     for kind, (now, before) in kinds.items():
         if now.directions < FEW and now.rank < FEWER * before.rank:
@@ -235,16 +262,12 @@ def collapse(look: Looked) -> Iterator[Finding]:
             return
 
 
-def _lower_rate(look: Looked, factor: float) -> str:
-    return f"optimizer.lr={look.recipe.optimizer.lr / factor:.2g}"
-
-
 def modality_gap(look: Looked) -> Iterator[Finding]:
     """Most of what embeddings differ by is their modality."""
     trained = look.trained
     if trained is not None and trained.gap is not None and trained.gap > GAP:
         figure = f"{trained.gap:.0%} of the variance is between modalities"
-        yield Finding("modality-gap", figure, "a higher temperature, or longer training")
+        yield Finding("modality-gap", figure, f"{_temperature(look, 2)}, or longer training")
 
 
 def nothing_learnt(look: Looked) -> Iterator[Finding]:
@@ -258,7 +281,7 @@ def nothing_learnt(look: Looked) -> Iterator[Finding]:
         )
         figure = f"{one.lost} of {one.compared} metrics are no better than untrained; at best "
         figure += f"{one.best.split('/')[-1]} {now:.4g}, untrained {before:.4g}"
-        yield Finding("nothing-learnt", figure, "what stands above; else a longer training")
+        yield Finding("nothing-learnt", figure, f"{ABOVE}; else a longer training")
 
 
 RULES: tuple[Callable[[Looked], Iterator[Finding]], ...] = (

@@ -31,7 +31,8 @@ class NoGain(NamedTuple):
 def no_gain(record: Record) -> Iterator[NoGain]:
     """Yields what learns nothing and is as good, up to chance, or better in most metrics.
 
-    Chance is two standard errors of a mean over 1,000 rows, and a hundredth of an error.
+    Chance is two standard errors of a mean over 1,000 rows, and a hundredth of an error. Where
+    both are at a metric's best value, up to chance, it says nothing.
     """
     for name, others in record.references.items():
         if name in LEARNING_REFERENCES or not record.batches:
@@ -40,6 +41,7 @@ def no_gain(record: Record) -> Iterator[NoGain]:
             metric: _gain(metric, value, other)
             for metric, value in record.metrics.items()
             if value is not None and (other := others.get(metric)) is not None and _judges(metric)
+            if not _at_best(metric, value, other)
         }
         lost = sum(gain <= chance for gain, chance in gains.values())
         if 2 * lost > len(gains):
@@ -51,11 +53,22 @@ def _judges(metric: str) -> bool:
     return not BESIDE.search(metric) and not metric.split("@")[0].endswith(THRESHOLDED)
 
 
+def _at_best(metric: str, value: float, other: float) -> bool:
+    best = 0.0 if ERROR.search(metric) else _unit(value, other)
+    left = [_gain(metric, best, one) for one in (value, other)]
+    return all(0 <= gain <= chance for gain, chance in left)
+
+
+def _unit(value: float, other: float) -> float:
+    """Returns the best value of a share, or of one in percent."""
+    return 100 if max(abs(value), abs(other)) > 1.5 else 1
+
+
 def _gain(metric: str, value: float, other: float) -> tuple[float, float]:
     """Returns by how much ``value`` is better, and by how much it may be so by chance."""
     if ERROR.search(metric):
         return other - value, max(LESS_ERROR * abs(other), 1e-12)
-    unit = 100 if max(abs(value), abs(other)) > 1.5 else 1
+    unit = _unit(value, other)
     shares = (min(max(x / unit, 0), 1) for x in (value, other))
     variance = sum(share * (1 - share) for share in shares)
     if "spearman" in metric or "pearson" in metric:

@@ -7,6 +7,7 @@ only source of LEADERBOARD.md.
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ NO_NUMBER = "no number is reported for this setting"
 # Two generated sets whose hash in the first records was a key of their settings: the hash of their
 # contents, which are the same.
 SAME_DATA = {"e7aaf3583916": "e57b44e247384abb", "6d1469b67813": "c4952d0ffcaf5fac"}
+# The baseline of runs that `papers try` trains with a loss of the user's.
+TRIED = "own-loss"
 # A record is written in milliseconds; the clocks of nodes that share a disk differ by less.
 TORN_AGE_S = 3600.0
 
@@ -261,6 +264,21 @@ def default_results() -> Path:
 def has_rows(record: Record) -> bool:
     """Tells whether the leaderboard has rows of the record's paper: it is one of this project."""
     return packages().get(record.paper) == f"papers.{record.paper}"
+
+
+def trial_problem(config: Mapping[str, Any] | None) -> str | None:
+    """Returns why no other command reads a run of `papers try`; None of other runs.
+
+    Args:
+        config: Of the run or of its record.
+    """
+    if config is None or config.get("baseline") != TRIED:
+        return None
+    loss = config.get("method", {}).get("loss", "FILE.py:LOSS")
+    return (
+        f"a run of `papers try` with the loss {loss}, whose code is not in the run; "
+        f"`papers try {loss} --save NAME` makes a paper of it, whose runs can be used"
+    )
 
 
 def commit_record(record: Record, results: str | Path | None = None) -> Path:

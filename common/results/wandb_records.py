@@ -18,6 +18,7 @@ from common.results.record import (
     has_rows,
     load_records,
     parse_record,
+    trial_problem,
 )
 from common.tracking.tracker import sync_line
 
@@ -123,5 +124,8 @@ def _record_of(run: TrackedRun, found: Imported) -> Record | None:
         return None
     if not has_rows(record):
         found.skipped.append(f"{run.name} ({run.id}): {record.paper} is no paper of this project")
+        return None
+    if problem := trial_problem(record.config):
+        found.skipped.append(f"{run.name} ({run.id}): {problem}")
         return None
     return replace(record, wandb=f"{run.entity}/{run.project}/{run.id}")

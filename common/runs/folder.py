@@ -16,10 +16,11 @@ from rich.console import Console
 from common.config.console import CONTROLS
 from common.config.files import write_atomic
 from common.config.recipe import recipe_from_dict
+from common.config.references import is_method
 from common.config.schema import Recipe
 from common.config.yaml_io import read_yaml, to_yaml
-from common.errors import UsageError
-from common.results.record import default_results
+from common.errors import ConfigError, UsageError
+from common.results.record import TRIED, default_results, trial_problem
 
 DEPTH = 3  # paper/recipe/run below the root
 STAMP, FINISHED = "%y%m%d-%H%M%S", "%Y-%m-%dT%H:%M:%SZ"
@@ -64,9 +65,16 @@ class RunFolder:
         return self.path / "result.json"
 
     def read_recipe(self) -> Recipe:
-        """Returns the recipe the run was started with."""
+        """Returns the recipe the run was started with.
+
+        Raises:
+            ConfigError: One that the schema refuses, or a run of `papers try` outside of it.
+        """
         config = self.path / "config.yaml"
-        return recipe_from_dict(read_yaml(config), str(config))
+        values = read_yaml(config)
+        if (problem := trial_problem(values)) and not is_method(TRIED):
+            raise ConfigError(f"{self.path}: {problem}")
+        return recipe_from_dict(values, str(config))
 
     def say(self, text: str, console: Console, style: str | None = None) -> None:
         """Prints ``text`` and appends it with the time to ``log.txt``."""

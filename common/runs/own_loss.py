@@ -20,12 +20,13 @@ from common.errors import UsageError, outline
 from common.methods.heads import pass_views
 from common.paper import get_paper
 from common.registry import METHODS
+from common.results.record import TRIED
 from common.runs.encoders import digest_of_parts, load_own
 from common.training.diagnostics import is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import count_batch
 
-METHOD, ARM = "own-loss", "baseline/own-loss"
+ARM = f"baseline/{TRIED}"
 VIEWS = ("z1", "z2", "labels")
 
 
@@ -88,7 +89,7 @@ class OwnLoss:
 
 
 # By digest, which recipes hold; and by name, what the registry is told to look for here.
-TRIED: dict[str, OwnLoss] = {}
+LOSSES: dict[str, OwnLoss] = {}
 CLASSES: dict[str, Any] = {}
 
 
@@ -141,17 +142,17 @@ def own_recipe(rival: Recipe, own: OwnLoss, lr: float) -> Recipe:
         raise UsageError(f"{own.name}: a LightningModule is tried on images alone")
     base = get_paper(rival.paper).module(rival.baseline)
     schema: Any = _with_loss(rival.method.__class__)
-    TRIED[own.digest] = own
+    LOSSES[own.digest] = own
     CLASSES[f"{kind}_module"] = OwnModule if own.is_module else _with_own_step(base)
     CLASSES[f"{kind}_config"] = schema
-    METHODS.setdefault(kind, {})[METHOD] = (
+    METHODS.setdefault(kind, {})[TRIED] = (
         f"{__name__}:{kind}_module",
         f"{__name__}:{kind}_config",
     )
     return replace(
         rival,
         arm=ARM,
-        baseline=METHOD,
+        baseline=TRIED,
         variant=None,
         method=schema(**vars(rival.method), loss=own.name, digest=own.digest),
         optimizer=replace(rival.optimizer, lr=lr),
@@ -184,14 +185,14 @@ def _with_own_step(base: Any) -> Any:
 
 def _contrast(self: Any, z: Tensor) -> Tensor:
     """Returns the loss of views ``(views, batch, dim)``, a scalar."""
-    return TRIED[self.method.digest](z[0], z[1], None)
+    return LOSSES[self.method.digest](z[0], z[1], None)
 
 
 def _step(self: Any, batch: object, batch_idx: int) -> Tensor:
     """One step on two views of images."""
     batch = as_view_batch(batch, 2)
     z1, z2 = pass_views(self.project, batch.views, self.method.views_together)
-    loss = TRIED[self.method.digest](z1, z2, batch.labels)
+    loss = LOSSES[self.method.digest](z1, z2, batch.labels)
     log_embeddings(self, loss, z1.detach(), self.collapse)
     count_batch(self)
     return loss
@@ -210,7 +211,7 @@ class OwnModule(PaperModule):
         super().__init__()
         self.method, self.optimizer = method, optimizer
         self.keep_settings(method, optimizer, facts)
-        self.own = TRIED[method.digest].build()
+        self.own = LOSSES[method.digest].build()
         self.own.log = self.own.log_dict = lambda *_, **__: None  # another module is trained
 
     def embed(self, images: Tensor) -> Tensor:

@@ -13,7 +13,14 @@ from common.config.checkout import SOURCE_ROOT
 from common.config.recipe import load_recipe
 from common.config.yaml_io import read_yaml
 from common.errors import UsageError
-from common.results.record import RecordError, read_record, record_to_json, write_record
+from common.results.record import (
+    CONFIG_PARTS,
+    TRIED,
+    RecordError,
+    read_record,
+    record_to_json,
+    write_record,
+)
 
 
 @pytest.fixture
@@ -135,4 +142,12 @@ def test_a_run_of_another_project_s_paper_is_not_filed(make_record, console, tmp
 def test_what_cannot_become_a_row_is_not_filed(make_record, console, tmp_path):
     with pytest.raises(UsageError, match="metrics"):
         add(make_record(metrics={}, protocol=""), tmp_path, console)
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_run_of_a_trial_is_not_filed(make_record, console, tmp_path):
+    config = dict.fromkeys(CONFIG_PARTS) | {"arm": "method", "seed": 0, "baseline": TRIED}
+    record = make_record(config={**config, "method": {"loss": "mine.py:loss"}})
+    with pytest.raises(UsageError, match=r"papers try mine\.py:loss --save NAME` makes a paper"):
+        add(record, tmp_path, console)
     assert not (tmp_path / "results").exists()

@@ -1,11 +1,12 @@
 """Findings from a look: each threshold is crossed by its own figure, and by no other."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 
 from common.config.recipe import load_recipe
-from common.doctor.findings import findings_in
+from common.doctor.findings import findings_in, keys_of
 from common.doctor.look import Encoded, Looked, Moved
 from common.doctor.measures import Contrast, Spread
 from tests.samples import RECORD
@@ -103,6 +104,57 @@ def test_each_fault_is_found_by_its_figure_alone(name, change):
     found = findings_in(replace(HEALTHY, **change))
     assert [one.name for one in found] == [name]
     assert all(one.figure and one.advice for one in found)
+
+
+def merged(one, other):
+    """Returns two changes of `HEALTHY` in one."""
+    both = {**one, **other}
+    for name in both.keys() & {"trained", "untrained"}:
+        start, fields = getattr(HEALTHY, name), {}
+        for change in (one, other):
+            now = vars(change.get(name, start))
+            fields |= {key: value for key, value in now.items() if value != vars(start)[key]}
+        both[name] = replace(start, **fields)
+    return both
+
+
+def test_no_two_findings_advise_one_key():
+    for (_, one), (_, other) in combinations(CASES, 2):
+        found = findings_in(replace(HEALTHY, **merged(one, other)))
+        keys = [key for row in found for key in keys_of(row.advice)]
+        assert len(keys) == len(set(keys)), found
+
+
+def test_a_cause_is_advised_and_what_it_leads_to_is_not():
+    low = {"parts": {"backbone.0": Moved(1e-4, False, True)}, "kept": 0.9999}
+    at_chance = trained(loss=5.49, contrast=Contrast(255, 1.0, 0.99), noise=0.8)
+    found = findings_in(replace(HEALTHY, **low, **at_chance))
+    assert [one.name for one in found] == ["rate-too-low", "chance-level"]
+    assert found[1].advice == "what stands above"
+
+
+@pytest.mark.parametrize(("far", "factor"), [(9e-3, 10), (1e-4, 100), (1.9e-7, 1e5)])
+def test_the_further_weights_are_from_moving_the_higher_a_rate_is_advised(far, factor):
+    parts = {"backbone.0": Moved(far, False, True)}
+    (found,) = findings_in(replace(HEALTHY, parts=parts, kept=0.9999))
+    assert found.advice == f"optimizer.lr={HEALTHY.recipe.optimizer.lr * factor:.2g}"
+
+
+@pytest.mark.parametrize(
+    ("momentum", "copied", "advice"),
+    [
+        (0.0, True, "method.momentum=0.99"),
+        (0.0, False, "method.momentum=0.99"),
+        (0.9, False, "method.momentum=0.99 or method.queue_length=1024"),
+        (0.999, False, "method.queue_length=1024"),
+    ],
+)
+def test_a_shorter_queue_is_advised_where_momentum_is_not_the_cause(momentum, copied, advice):
+    words = [f"method.momentum={momentum}", "method.queue_length=4096"]
+    recipe = load_recipe("amcl/quick:on-moco", words)
+    parts = {**HEALTHY.parts, "key_encoder.0": Moved(0.4, False, False, copied)}
+    (found,) = findings_in(replace(HEALTHY, recipe=recipe, stale=0.8, parts=parts))
+    assert (found.name, found.advice) == ("stale-keys", advice)
 
 
 def test_views_whose_loss_is_below_chance_are_not_too_different():

@@ -27,6 +27,11 @@ def told(make_record):
         ({"test/mse@24": 0.02, "test/clean_mse@24": 0.1}, {"test/mse@24": 0.16}, None),
         ({"test/mse@24": 0.16}, {"test/mse@24": 0.02}, 1),
         ({"test/spearman": 0.30}, {"test/spearman": 0.25}, 1),
+        ({"test/knn_top1": 100.0}, {"test/knn_top1": 100.0}, None),  # no training can be ahead
+        ({"test/knn_top1": 99.9}, {"test/knn_top1": 99.95}, None),
+        ({"test/knn_top1": 89.0}, {"test/knn_top1": 100.0}, 1),
+        ({"test/mse@24": 0.0}, {"test/mse@24": 0.0}, None),
+        ({**ACCURACIES, "test/purity": 1.0}, {**ACCURACIES, "test/purity": 1.0}, 2),
         ({"test/linear_train_top1": 0.1}, {"test/linear_train_top1": 0.9}, None),
         ({"test/pairs_f1": 0.1}, {"test/pairs_f1": 0.9}, None),
     ],

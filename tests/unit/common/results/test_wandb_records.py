@@ -7,7 +7,13 @@ from rich.console import Console
 from common.cli.leaderboard import build_leaderboard
 from common.errors import LikewiseError, UsageError
 from common.results import wandb_records as tracked
-from common.results.record import commit_record, load_records, record_to_json
+from common.results.record import (
+    CONFIG_PARTS,
+    TRIED,
+    commit_record,
+    load_records,
+    record_to_json,
+)
 from common.results.wandb_records import import_tracked, offline_runs
 
 
@@ -67,6 +73,13 @@ def test_other_runs_are_left_out_with_the_reason(make_record, tmp_path, changes,
     found = import_tracked("me/likewise", tmp_path, Api(run_of(make_record(), **changes)))
     assert found.written == []
     assert reason in found.skipped[0]
+
+
+def test_a_run_of_a_trial_is_left_out(make_record, tmp_path):
+    config = dict.fromkeys(CONFIG_PARTS) | {"arm": "method", "seed": 0, "baseline": TRIED}
+    run = run_of(make_record(config={**config, "method": {"loss": "mine.py:loss"}}))
+    found = import_tracked("me/likewise", tmp_path, Api(run))
+    assert found.written == [] and "of `papers try` with the loss mine.py" in found.skipped[0]
 
 
 def test_a_run_of_another_project_s_paper_is_left_out(make_record, tmp_path):
