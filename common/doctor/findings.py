@@ -159,7 +159,9 @@ def stale_keys(look: Looked) -> Iterator[Finding]:
 def temperature(look: Looked) -> Iterator[Finding]:
     """Scores differ by many times the temperature, or by a fraction of it."""
     now, begun = look.trained or look.untrained, look.untrained
-    sharp = max((one.contrast.deviation for one in (now, begun) if one.contrast), default=0.0)
+    # A loss that has learnt well may end as sharp as this.
+    seen = [begun] if _below_chance(now) else [begun, now]
+    sharp = max((one.contrast.deviation for one in seen if one.contrast), default=0.0)
     if sharp > SHARP:
         figure = f"scores deviate by {sharp:.0f} times the temperature"
         yield Finding("temperature-too-low", figure, _temperature(look, sharp / 2))

@@ -262,7 +262,9 @@ def parts_of(experiment: Experiment, untrained: Experiment, called: set[str]) ->
         copied = not learns and all(
             any(torch.equal(now[name], other) for other in online) for name in names
         )
-        still = far == 0 and (learns or group in called)  # a kept copy is called by no step
+        drawn = any(bool((start[name] != start[name].flatten()[0]).any()) for name in names)
+        # A kept copy is called by no step, and a norm that is all ones on purpose is no copy.
+        still = far == 0 and (learns or (group in called and drawn))
         found[group] = Moved((far / max(size, 1e-12)) ** 0.5, still, learns, copied)
     return found
 

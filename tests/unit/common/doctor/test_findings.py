@@ -173,5 +173,11 @@ def test_vectors_that_come_nearer_have_not_collapsed_while_much_of_their_spread_
     assert findings_in(found) == []
 
 
+@pytest.mark.parametrize(("loss", "names"), [(3.0, []), (6.0, ["temperature-too-low"])])
+def test_scores_may_end_sharp_where_the_loss_has_learnt(loss, names):
+    sharp = trained(contrast=Contrast(64, 34.6, 0.02), loss=loss)
+    assert [one.name for one in findings_in(replace(HEALTHY, **sharp))] == names
+
+
 def test_a_class_is_no_false_negative_of_a_loss_that_uses_labels():
     assert findings_in(replace(HEALTHY, alike={"labels": 0.5}, labels_count=True)) == []

@@ -33,3 +33,10 @@ def test_a_copy_that_no_step_calls_is_not_still():
     experiment = prepare_run(load_recipe("defsent_plus/quick"))
     parts = parts_of(experiment, experiment, watch(experiment, 0, 1)[0].called)
     assert not parts["start.backbone"].still and parts["backbone.encoder"].still
+
+
+def test_a_norm_whose_factors_are_fixed_is_not_still():
+    experiment = prepare_run(load_recipe("owdfa_cpl/quick"))
+    called = watch(experiment, 0, 1)[0].called
+    assert "head.part_norm" in called
+    assert not parts_of(experiment, experiment, called)["head.part_norm"].still
