@@ -26,7 +26,6 @@ from common.training.diagnostics import is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import count_batch
 
-ARM = f"baseline/{TRIED}"
 VIEWS = ("z1", "z2", "labels")
 
 
@@ -151,7 +150,7 @@ def own_recipe(rival: Recipe, own: OwnLoss, lr: float) -> Recipe:
     )
     return replace(
         rival,
-        arm=ARM,
+        arm=f"baseline/{TRIED}",
         baseline=TRIED,
         variant=None,
         method=schema(**vars(rival.method), loss=own.name, digest=own.digest),

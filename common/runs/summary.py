@@ -16,9 +16,8 @@ from common.paper import get_paper
 from common.results.gains import no_gain
 from common.results.metrics import BESIDE, ERROR
 from common.results.pages.formatting import decimals_of, number
-from common.results.record import NO_NUMBER, Record
+from common.results.record import NO_NUMBER, TRIED, Record
 from common.runs.folder import RunFolder
-from common.runs.own_loss import ARM
 
 # Our networks that torchvision has, too.
 IN_LIBRARIES = ("resnet18", "resnet50", "vit_base", "vit_small", "vit_tiny")
@@ -87,7 +86,7 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
         said = f"{what} as good, up to chance, or better in {one.lost} of {one.compared} metrics."
         console.print(said, style="yellow", highlight=False, soft_wrap=True)
     known = find_set(record.data)  # no paper reports a number of a user's own data or loss
-    own = (known is not None and known.form) or record.arm == ARM
+    own = (known is not None and known.form) or record.arm == f"baseline/{TRIED}"
     if record.scaled and record.scaled_reason != NO_NUMBER and not own:
         reason = f"no reported number is set beside it: {record.scaled_reason}"
         console.print(reason, highlight=False, markup=False, soft_wrap=True)
