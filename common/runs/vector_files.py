@@ -82,19 +82,20 @@ def _csv(path: Path) -> Arrays:
 
 def _joined(path: Path, columns: Arrays) -> Arrays:
     """Returns the columns, those of numbers that have no meaning by their name as one array."""
-    arrays = (*VECTORS, *sum(SIDES, ()), *CLASSES, *NUMBERS)
-    told = {*arrays, *SCORES, *PARTS, *NAMES, *TEXTS}
+    told = {*CLASSES, *NUMBERS, *SCORES, *PARTS, *NAMES, *TEXTS, *VECTORS, *sum(SIDES, ())}
     plain = {
         n: x for n, x in columns.items() if n not in told and x.ndim == 1 and x.dtype.kind in "fiu"
     }
     rest = {name: x for name, x in columns.items() if name not in plain}
     numbered = _numbered(plain)
-    for name in arrays:
+    whole = any({*names} <= {*rest} for names in (*zip((*VECTORS, *TEXTS)), *SIDES))
+    sides = [side for pair in SIDES if {*pair} <= {*numbered} for side in pair]
+    for name in (*CLASSES, *NUMBERS, *sides):
         if name in numbered and name not in rest:
             rest[name] = np.stack([plain.pop(each) for each in numbered[name]], 1)
-    if not plain or any({*names} <= {*rest} for names in (*zip((*VECTORS, *TEXTS)), *SIDES)):
+    if whole or not plain:
         return rest
-    order = next((names for name, names in numbered.items() if names[0] in plain), [*plain])
+    order = next((numbered[n] for n in numbered if n in sides or numbered[n][0] in plain), [*plain])
     if other := [name for name in plain if name not in order]:
         raise DataError(
             f"{path}: no dimensions beside {order[0]} to {order[-1]} are {', '.join(other[:5])}; "

@@ -114,7 +114,7 @@ def test_columns_that_count_on_are_vectors_by_what_they_share(tmp_path):
     pairs = as_vectors(csv_of(tmp_path / "p.csv", **sides, scores=Y), None, None, 0).pairs
     assert pairs is not None and pairs.second.x.shape == (90, 2)
     assert np.allclose(pairs.first.x, X[:, :2])  # in the order of the numbers
-    named = csv_of(tmp_path / "n.csv", e0=X[:, 0], e1=X[:, 1], label=Y)
+    named = csv_of(tmp_path / "n.csv", image_0=X[:, 0], image_1=X[:, 1], label=Y)
     unnamed = tmp_path / "i.csv"  # as pandas writes its index
     lines = named.read_text().splitlines()
     unnamed.write_text("\n".join(f"{i - 1 if i else ''},{line}" for i, line in enumerate(lines)))
@@ -126,6 +126,10 @@ def test_columns_that_count_on_are_vectors_by_what_they_share(tmp_path):
     ("columns", "message"),
     [
         ({"e0": Y, "e1": Y, "score_y": Y}, "no dimensions beside e0 to e1 are score_y; call them"),
+        (
+            {"first1": Y, "first2": Y, "second1": Y, "second2": Y, "sore": Y},
+            "beside first1 to first2 are sore",
+        ),
         ({"a1": Y, "a2": Y, "b1": Y, "b2": Y}, "no dimensions beside a1 to a2 are b1, b2"),
         (
             {"first": ["0.1 0.2"] * 90, "second": Y},
