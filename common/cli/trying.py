@@ -91,12 +91,12 @@ def try_loss(
     _check_bench(bench)
     deadline = time.monotonic() + parse_budget(budget) if budget else None
     from common.runs.own_loss import read_own_loss
-    from common.runs.trial import STEPS, best_rate, read_bench
+    from common.runs.trial import best_rate, read_bench
 
     own, found = read_own_loss(word, parse_overrides(list(settings))), read_bench(bench)
-    pilots = found.own_pilots(own)
     if save is not None and (own.is_module or bench != "images"):
         raise UsageError(f"--save {save}: makes a paper of a loss on images alone")
+    pilots = found.own_pilots(own)
     if jobs:
         _show_checks(own, pilots, console)
     if only_checks:
@@ -104,19 +104,15 @@ def try_loss(
         return _save(own, word, middle.optimizer.lr, save, console)
     file = _from_here(found.file)
     pool = _pool(file, runs, results or (default_results() if is_checkout() else None))
-    tried = _run(pilots, runs, deadline, jobs, console)
-    if tried is None:
+    if (tried := _run(pilots, runs, deadline, jobs, console)) is None:
         return
     lr, told = best_rate(tried)
     console.print(f"{own.name}: rate {lr:g}, {told}", highlight=False, soft_wrap=True)
     records = _run(found.own_seeds(own, lr, seeds), runs, deadline, jobs, console)
-    if records is None:
+    if records is None or not jobs:  # a helper answers nothing
         return
     _show_beside(own, records, pool, console)
-    if jobs:
-        times = found.step_times(own, lr, records[0].batches - STEPS)
-        took = ", ".join(f"{name} {ms:.0f}" for name, ms in times.items())
-        console.print(f"A step takes, in ms of CPU here: {took}.", highlight=False, soft_wrap=True)
+    _show_cost(found.step_times(own, lr, records[0].batches), console)
     for text in cautions(records[0], pool, found.pool, file):
         console.print(text, style="yellow", highlight=False, soft_wrap=True)
     _save(own, word, lr, save, console)
@@ -132,6 +128,11 @@ def _check_bench(bench: str) -> None:
     """Raises `UsageError` where there is no such bench."""
     if bench not in BENCHES:
         raise UsageError(f"--bench {bench}: no such bench{suggest(bench, [*BENCHES])}")
+
+
+def _show_cost(took: dict[str, float], console: Console) -> None:
+    each = ", ".join(f"{name} {ms:.0f}" for name, ms in took.items())
+    console.print(f"A step takes, in ms of CPU here: {each}.", highlight=False, soft_wrap=True)
 
 
 def _show_beside(

@@ -48,11 +48,14 @@ class Bench:
         theirs = self._first(self.pool)[:count]
         return Campaign("seeds", [own_recipe(one, own, lr) for one in theirs])
 
-    def step_times(self, own: OwnLoss, lr: float, position: int) -> dict[str, float]:
-        """Returns the milliseconds of a step of each rival, and of the loss under its name."""
+    def step_times(self, own: OwnLoss, lr: float, batches: int) -> dict[str, float]:
+        """Returns the milliseconds of a step of each rival, and of the loss under its name.
+
+        The steps are the last of the ``batches`` of a training, which are of its last stage.
+        """
         rivals = {one.reference: one for one in self.pool.recipes}
         return {
-            name: time_step(recipe, position)
+            name: time_step(recipe, batches - STEPS)
             for name, recipe in {own.name: self.own_seeds(own, lr, 1).recipes[0], **rivals}.items()
         }
 
