@@ -77,6 +77,8 @@ def run(papers, trained, tmp_path):
         ("evaluate .", ".", "config.yaml"),
         (f"evaluate {'long' * 100}", "long", "--weights FILE"),
         ("evaluate swav/quick --weights none.npz", "none.npz", "no such file"),
+        ("evaluate hf:none images --weights none.npz", "none.npz", "for timm:NAME, torchvision:"),
+        ("evaluate torchvision:resnet18 images pretrained=false", "'pretrained'", "unknown key"),
         ("embed swav/quick --data x.npz", "swav/quick", "--weights FILE"),
         ("campaign none.yaml", "none.yaml", "no such campaign file"),
         ("parity swav --cases none", "--cases none", "no such folder"),

@@ -15,6 +15,7 @@ from common.errors import ConfigError, DataError, UsageError
 from common.evaluation.measure import Figure
 from common.results.figures import Evaluation, as_csv, blocks_of, is_evaluation, read_evaluation
 from common.results.pages.document import to_latex
+from common.runs import encoders
 from common.runs.encoders import (
     Embedding,
     FunctionEncoder,
@@ -254,6 +255,15 @@ def test_own_weights_of_a_librarys_network_are_read_without_the_classifier(tmp_p
     arrays = _digest_of_arrays(own)
     assert arrays == _digest_of_arrays(_with_weights("torchvision", "resnet18", file))
     assert arrays != _digest_of_arrays(Embedding(network, own.form["std"], own.form["mean"]))
+
+
+def test_a_network_for_another_size_of_images_is_refused(monkeypatch):
+    def fails(**_):
+        raise AssertionError("Input height (224) doesn't match model (518).")
+
+    monkeypatch.setattr(encoders.BACKBONES, "get", lambda _: fails)
+    with pytest.raises(ConfigError, match="timm:large: images are 224 pixels large: Input height"):
+        _trained("timm", "large")
 
 
 def test_weights_that_cannot_be_downloaded_are_told_in_whole_sentences(monkeypatch):
