@@ -1,25 +1,26 @@
 """All protocols that fit some vectors, with intervals over the tested rows."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from common.errors import ConfigError, DataError
+from common.errors import ConfigError, DataError, suggest
 from common.evaluation.config import (
     EvaluationConfig,
     evaluation_schema,
     fitting,
     handed,
     require_known,
+    section_name,
 )
 from common.evaluation.run_protocols import run_protocols
 from common.evaluation.scores import kept_rows
 from common.evaluation.vectors import Part, Vectors
-from common.registry import PROTOCOLS
+from common.registry import PROTOCOLS, load
 
 # Of a normal distribution, for 95 % on both sides together.
 Z = 1.959964
@@ -51,15 +52,20 @@ def evaluation_of(
         settings: By protocol, with ``_`` for ``-``, what is set: ``knn={"k": 5}``.
 
     Raises:
-        ConfigError: A protocol that is asked for does not exist or does not fit.
+        ConfigError: A protocol that is asked for does not exist or does not fit, or a setting that
+            does not exist.
     """
+    check_settings(names, settings)
     chosen = list(names) or fitting(VECTORS, vectors.known)
     kind = evaluation_schema(*((name, PROTOCOLS[name]) for name in _known(chosen)))
     config = kind(protocols=chosen)
     for name in chosen:
         section = config.settings(name)
         require_known(name, section.needs, VECTORS, vectors.known)
-        for key, value in {**_fitted(name, vectors), **settings.get(_key(name), {})}.items():
+        for key, value in {
+            **_fitted(name, vectors),
+            **settings.get(section_name(name), {}),
+        }.items():
             setattr(section, key, value)
     for name in chosen:
         try:
@@ -71,8 +77,16 @@ def evaluation_of(
     return config
 
 
-def _key(name: str) -> str:
-    return name.replace("-", "_")
+def check_settings(names: Sequence[str], settings: Mapping[str, dict[str, Any]]) -> None:
+    """Raises `ConfigError` for protocols, or settings of them, that do not exist."""
+    keys = {section_name(name): name for name in _known(names) or PROTOCOLS}
+    for key, given in settings.items():
+        if key not in keys:
+            raise ConfigError(f"{key}: no protocol that is measured{suggest(key, [*keys])}")
+        known = [*vars(load(PROTOCOLS[keys[key]][1])())]
+        for each in given:
+            if each not in known:
+                raise ConfigError(f"{key}: no setting {each!r}{suggest(each, known)}")
 
 
 def _known(names: Sequence[str]) -> Sequence[str]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from common.config.schema import OptimizerConfig
 from common.errors import ConfigError
 from common.optim.build import configure
-from common.training.probe import Seen, probe_settings
+from common.training.seen import Seen, probe_settings
 
 # Among the hyperparameters of a checkpoint: the arguments that were the user's own networks.
 OWN = "networks"

@@ -1,8 +1,11 @@
 """A probe in a script that knows nothing of the project."""
 
+import csv
+
 import lightning
 import pytest
 import torch
+from lightning.pytorch.loggers import CSVLogger
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -35,9 +38,9 @@ class Plain(lightning.LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
-def trained(tmp_path, **probe_with):
+def trained(tmp_path, logger=False, module=None, **probe_with):
     lightning.seed_everything(3, verbose=False)
-    module = Plain()
+    module = module or Plain()
     module.fixed.eval()
     loader = DataLoader(TRAIN, 16, shuffle=True, generator=torch.Generator().manual_seed(1))
     callbacks = (
@@ -45,7 +48,7 @@ def trained(tmp_path, **probe_with):
     )
     trainer = lightning.Trainer(
         max_epochs=4,
-        logger=False,
+        logger=logger,
         enable_checkpointing=False,
         callbacks=callbacks,
         enable_progress_bar=False,
@@ -84,3 +87,55 @@ def test_it_measures_all_that_fits_what_the_data_know():
         probe(module, (TRAIN, TEST), ["sts"])
     with pytest.raises(DataError, match="one vector a sample"):
         probe(nn.Unflatten(1, (5, 1)), (TRAIN, TEST))
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"every_n_epochs": 0}, "every_n_epochs=0: must be at least 1"),
+        ({"every_n_epoch": 2}, "every_n_epoch: no protocol that is measured"),
+        ({"protocols": ["knnn"]}, "'knnn' is none of"),
+        (
+            {"protocols": ["linear"], "knn": {"k": 3}},
+            "knn: no protocol that is measured",
+        ),
+        ({"knn": {"kk": 5}}, "knn: no setting 'kk'; did you mean 'k'"),
+    ],
+)
+def test_what_does_not_exist_is_refused_where_it_is_written(settings, says):
+    with pytest.raises(ConfigError, match=says):
+        Probe((TRAIN, TEST), **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [({"protocols": ["sts"]}, "sts needs pairs"), ({"protocols": ["knn"], "knn": {"k": 99}}, "99")],
+)
+def test_what_does_not_fit_is_refused_before_the_first_step(settings, says, tmp_path):
+    module = Plain()
+    with pytest.raises(ConfigError, match=says):
+        trained(tmp_path, module=module, every_n_epochs=3, **settings)
+    assert not module.seen
+
+
+def test_looks_begin_before_the_first_step_and_one_that_fails_ends_no_training(tmp_path):
+    class Breaks(Plain):
+        def on_train_epoch_start(self):
+            if self.current_epoch == 2:
+                self.net[3].weight.data.fill_(torch.nan)
+
+    logger = CSVLogger(tmp_path)
+    with pytest.warns(UserWarning, match="Probe: nothing measured in epoch 2: embeddings: 64 of"):
+        trained(tmp_path, logger, Breaks(), protocols=["knn"])
+    rows = list(csv.DictReader(open(f"{logger.log_dir}/metrics.csv")))
+    assert [int(row["step"]) for row in rows if row["probe/knn_top1"]] == [0, 3, 7]
+    with pytest.warns(UserWarning, match="every_n_epochs=9: the training has 4 epochs"):
+        trained(tmp_path, protocols=["knn"], every_n_epochs=9)
+
+
+def test_two_tensors_of_inputs_are_training_and_tested_samples():
+    module = nn.Linear(5, 6)
+    loaders = DataLoader(X[:64], 32), DataLoader(X[64:], 32)
+    assert probe(module, (X[:64], X[64:])) == probe(module, loaders)
+    with pytest.raises(DataError, match="as many labels as inputs"):
+        probe(nn.Linear(5, 6), ((X, Y[:9]), TEST))
