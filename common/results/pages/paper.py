@@ -265,9 +265,9 @@ def _pilots(board: Leaderboard, records: list[Record]) -> Iterator[Block]:
 
 
 def _by_setting(records: list[Record]) -> dict[Setting, list[Record]]:
-    """Groups the runs of an arm by the keys whose values differ among them."""
+    """Groups the runs of an arm by the keys whose values differ among them, seeds apart."""
     flat = [dict(flat_config(record.config or {})) for record in records]
-    keys = sorted({key for one in flat for key in one})
+    keys = sorted({key for one in flat for key in one} - {"seed"})
     differing = [key for key in keys if len({repr(one.get(key)) for one in flat}) > 1]
     found: dict[Setting, list[Record]] = {}
     for record, values in zip(records, flat, strict=True):

@@ -22,7 +22,7 @@ def page(make_record):
 
 
 def pilot(seed, lr, value):
-    config = {"optimizer": {"lr": lr, "name": "sgd"}, "seed": 0}
+    config = {"optimizer": {"lr": lr, "name": "sgd"}, "seed": seed}
     metrics = {KNN.replace("test/", "val/"): value}
     return {"pilot": True, "looked_at": "val", "seed": seed, "config": config, "metrics": metrics}
 
