@@ -55,7 +55,7 @@ def evaluation_of(
         ConfigError: A protocol that is asked for does not exist or does not fit, or a setting that
             does not exist.
     """
-    check_settings(names, settings)
+    require_settings(names, settings)
     chosen = list(names) or fitting(VECTORS, vectors.known)
     kind = evaluation_schema(*((name, PROTOCOLS[name]) for name in _known(chosen)))
     config = kind(protocols=chosen)
@@ -77,7 +77,7 @@ def evaluation_of(
     return config
 
 
-def check_settings(names: Sequence[str], settings: Mapping[str, dict[str, Any]]) -> None:
+def require_settings(names: Sequence[str], settings: Mapping[str, dict[str, Any]]) -> None:
     """Raises `ConfigError` for protocols, or settings of them, that do not exist."""
     keys = {section_name(name): name for name in _known(names) or PROTOCOLS}
     for key, given in settings.items():
