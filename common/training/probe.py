@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 from common.backbones.modes import evaluating
 from common.errors import ConfigError, DataError, LikewiseError, outline
 from common.evaluation.frozen import require_finite
-from common.evaluation.measure import require_settings, evaluation_of
+from common.evaluation.measure import evaluation_of, require_settings
 from common.evaluation.run_protocols import run_protocols
 from common.evaluation.vectors import Part, Vectors, validated
 from common.losses.precision import upcast
@@ -87,7 +87,7 @@ class Probe(Callback):
         **settings: dict[str, Any],
     ) -> None:
         if every_n_epochs < 1:
-            raise ConfigError(f"every_n_epochs: must be at least 1, not {every_n_epochs}")
+            raise ConfigError(f"a probe needs every_n_epochs of at least 1, not {every_n_epochs}")
         require_settings(protocols, settings)
         self.data, self.protocols, self.every_n_epochs = data, protocols, every_n_epochs
         self.prefix, self.settings = prefix, settings

@@ -92,7 +92,7 @@ def test_it_measures_all_that_fits_what_the_data_know():
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"every_n_epochs": 0}, "every_n_epochs: must be at least 1, not 0"),
+        ({"every_n_epochs": 0}, "a probe needs every_n_epochs of at least 1, not 0"),
         ({"every_n_epoch": 2}, "every_n_epoch: no protocol that is measured"),
         ({"protocols": ["knnn"]}, "'knnn' is none of"),
         (
