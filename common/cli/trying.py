@@ -106,7 +106,7 @@ def try_loss(
     pool = _pool(file, runs, results or (default_results() if is_checkout() else None))
     if (tried := _run(pilots, runs, deadline, jobs, console)) is None:
         return
-    lr, told = best_rate(tried)
+    lr, told = best_rate(tried, found.rate)
     console.print(f"{own.name}: rate {lr:g}, {told}", highlight=False, soft_wrap=True)
     records = _run(found.own_seeds(own, lr, seeds), runs, deadline, jobs, console)
     if records is None or not jobs:  # a helper answers nothing

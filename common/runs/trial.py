@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,11 @@ class Bench:
     file: Path
     pool: Campaign
     pilots: Campaign
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the rival whose place the loss takes."""
+        return float(self.pool.recipes[0].optimizer.lr)
 
     def own_pilots(self, own: OwnLoss) -> Campaign:
         """Returns the pilots of the first rival with the user's loss: as many as any rival had."""
@@ -70,10 +75,16 @@ def read_bench(name: str) -> Bench:
     return Bench(file, read_campaign(file), read_campaign(file.with_stem(f"{file.stem}-pilot")))
 
 
-def best_rate(pilots: Sequence[Record]) -> tuple[float, str]:
+def best_rate(pilots: Sequence[Record], rivals: float) -> tuple[float, str]:
     """Returns the rate with the best mean over the seeds of ``pilots``, and what they say of it.
 
-    A rate at which a seed has no number stands behind all that have one for each.
+    A rate at which a seed has no number stands behind all that have one for each. Where the rate of
+    the rival whose place the loss takes is within a standard error of the best, it is taken: the
+    difference of the two losses is not to be one of rates.
+
+    Args:
+        pilots: Of the loss.
+        rivals: The rival's rate.
 
     Raises:
         LikewiseError: The metric of none is a number.
@@ -81,17 +92,23 @@ def best_rate(pilots: Sequence[Record]) -> tuple[float, str]:
     arms = side_by_side(pilots)[0]
     metric = arms.metrics[0]
     sign = -1 if arms.lower[metric] else 1
-    found: dict[float, list[float]] = {}
+    found: dict[float, dict[int, float]] = {}
     for one in pilots:
         value = one.metrics.get(metric)
-        values = found.setdefault(float((one.config or {})["optimizer"]["lr"]), [])
-        values += [value] if value is not None and math.isfinite(value) else []
+        values = found.setdefault(float((one.config or {})["optimizer"]["lr"]), {})
+        values |= {one.seed: value} if value is not None and math.isfinite(value) else {}
     if not any(found.values()):
         raise LikewiseError(f"{metric}: no pilot has a number; the loss trains at no rate")
-    means = {lr: fmean(values) for lr, values in found.items() if values}
+    means = {lr: fmean(values.values()) for lr, values in found.items() if values}
     ranks = sorted(means, key=lambda lr: (len(found[lr]), sign * means[lr]), reverse=True)
     told = ", ".join(f"{lr:g} with {means[lr]:.4g}" for lr in ranks[:3])
-    return ranks[0], f"best of {len(found)} by the mean of {metric}: {told}"
+    told = f"of {len(found)} by the mean of {metric}: {told}"
+    best, other = found[ranks[0]], found.get(rivals, {})
+    less = [value - other[seed] for seed, value in best.items() if seed in other]
+    if ranks[0] != rivals and len(less) == len(best) > 1:
+        if abs(fmean(less)) <= stdev(less) / math.sqrt(len(less)):
+            return rivals, f"the rival's, within a standard error of the best {told}"
+    return ranks[0], f"best {told}"
 
 
 class _Clock(Callback):

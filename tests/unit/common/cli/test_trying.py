@@ -230,10 +230,14 @@ def test_the_rate_is_that_of_the_best_pilot(records):
         for lr, three in values.items()
         for seed, value in enumerate(three)
     ]
-    lr, told = best_rate(pilots)
+    lr, told = best_rate(pilots, 0.032)
     assert lr == 0.002 and told.endswith("0.002 with 74.2, 0.008 with 74, 0.001 with 72")
+    # A standard error of .002 less .008 is .8; of .002 less .001 it is 1.8.
+    assert best_rate(pilots, 0.008)[0] == 0.008 and best_rate(pilots, 0.001)[0] == 0.002
+    assert "the rival's, within a standard error of the best of 4" in best_rate(pilots, 0.008)[1]
+    assert best_rate(pilots, 0.004)[0] == 0.002
     with pytest.raises(LikewiseError, match="the loss trains at no rate"):
-        best_rate(pilots[7:8])
+        best_rate(pilots[7:8], 0.002)
 
 
 @pytest.fixture
