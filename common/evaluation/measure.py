@@ -92,7 +92,7 @@ def require_settings(names: Sequence[str], settings: Mapping[str, dict[str, Any]
 def _known(names: Sequence[str]) -> Sequence[str]:
     for name in names:
         if name not in PROTOCOLS:
-            raise ConfigError(f"protocols: {name!r} is none of {', '.join(PROTOCOLS)}")
+            raise ConfigError(f"protocols: {name!r} is no protocol{suggest(name, [*PROTOCOLS])}")
     return names
 
 

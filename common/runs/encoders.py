@@ -143,6 +143,8 @@ def find_measurable(
         raise UsageError(
             f"--weights {weights}: for timm:NAME, torchvision:NAME and PAPER/RECIPE, not for {what}"
         )
+    if weights is not None and not weights.is_file():
+        raise UsageError(f"--weights {weights}: no such file")
     if what.endswith(ENDINGS):
         return _of_file(Path(what).expanduser(), data, seed)
     library, _, name = what.partition(":")

@@ -70,7 +70,7 @@ class Probe(Callback):
     Args:
         data: As `probe` takes them.
         protocols: As `probe` takes them.
-        every_n_epochs: Epochs between looks, at least 1.
+        every_n_epochs: Epochs between looks, at least 1; the last epoch has one in any case.
         prefix: Of the metrics' names.
         settings: Of protocols, as ``knn={"k": 5}``.
 
@@ -94,18 +94,14 @@ class Probe(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Looks before the first step; raises as `probe` does."""
-        if 0 <= (trainer.max_epochs or 0) < self.every_n_epochs:
-            rank_zero_warn(
-                f"Probe: every_n_epochs={self.every_n_epochs}: the training has "
-                f"{trainer.max_epochs} epochs, so that no look follows the first"
-            )
         found = self._look(pl_module)
         for logger in trainer.loggers:
             logger.log_metrics(found, trainer.global_step)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Measures, where the epoch is one to look at; every process does, and logs its own."""
-        if (trainer.current_epoch + 1) % self.every_n_epochs:
+        """Measures after the epochs to look at; every process does, and logs its own."""
+        done = trainer.current_epoch + 1
+        if done % self.every_n_epochs and done != trainer.max_epochs:
             return
         try:
             pl_module.log_dict(self._look(pl_module))

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -244,6 +245,8 @@ def test_own_weights_of_a_librarys_network_are_read_without_the_classifier(tmp_p
     }
     network.fc = torch.nn.Identity()
     image = torch.full((1, 3, 224, 224), 0.5)
+    with pytest.raises(UsageError, match=r"--weights none\.pth: no such file"):
+        find_measurable("torchvision:resnet18", "digits", 0, Path("none.pth"))
     own = _with_weights("torchvision", "resnet18", file)
     with torch.no_grad():
         expected = network.eval()((image - own.mean) / own.std)
