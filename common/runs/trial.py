@@ -60,7 +60,7 @@ class Bench:
         """
         rivals = {one.reference: one for one in self.pool.recipes}
         return {
-            name: time_step(recipe, batches - STEPS)
+            name: time_step(recipe, max(batches - STEPS, 0))
             for name, recipe in {own.name: self.own_seeds(own, lr, 1).recipes[0], **rivals}.items()
         }
 
