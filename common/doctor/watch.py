@@ -1,13 +1,10 @@
 """Steps of a run's own training, taken again without learning, and what is seen in them."""
 
 import contextlib
-import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,8 +15,8 @@ from torch.overrides import TorchFunctionMode
 
 from common.backbones.modes import training
 from common.errors import LikewiseError
+from common.runs.run import fit_from
 from common.training.fit import Experiment
-from common.training.trainer import make_trainer
 
 COSINES = {F.normalize, F.cosine_similarity, torch.cosine_similarity}
 # What a contrast takes its scores through; attention takes softmax, and is none.
@@ -189,14 +186,9 @@ def watch(experiment: Experiment, position: int, count: int) -> list[Step]:
     recipe = replace(experiment.recipe, trainer=settings)
     # Of this object alone, and until the end: the trainer calls the method by its name.
     module.training_step = step  # type: ignore[method-assign]
-    module.get_buffer("batches_seen").fill_(position)
-    experiment.data.seek(position)
     try:
-        with tempfile.TemporaryDirectory() as folder, contextlib.suppress(LikewiseError):
-            trainer = make_trainer(recipe, module, [_Standing(count)], Path(folder))
-            with training(module), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of a collapse, where nothing is told apart
-                trainer.fit(module, datamodule=experiment.data)
+        with contextlib.suppress(LikewiseError), training(module):
+            fit_from(experiment, recipe, position, _Standing(count))
     finally:
         del module.training_step
         module.load_state_dict(state)

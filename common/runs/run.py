@@ -1,6 +1,8 @@
 """A run: a fit with its record, its tracker and what shows it; started, resumed, trained."""
 
 import os
+import tempfile
+import warnings
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +48,7 @@ from common.training import fit as training
 from common.training.fit import Experiment, Surroundings, num_parameters
 from common.training.position import batches_seen
 from common.training.selection import BEST
+from common.training.trainer import make_trainer
 
 
 def prepare_run(recipe: Recipe, training_follows: bool = True, resumed: bool = False) -> Experiment:
@@ -73,6 +76,23 @@ def prepare_run(recipe: Recipe, training_follows: bool = True, resumed: bool = F
         # Lightning sets a number of its own, the cores' share, where the environment has none.
         os.environ["OMP_NUM_THREADS"] = str(threads)
     return experiment
+
+
+def fit_from(experiment: Experiment, recipe: Recipe, position: int, callback: Callback) -> None:
+    """Trains from batch ``position`` on without a run, until ``callback`` stops it, to look at it.
+
+    Args:
+        experiment: Module and data, which are moved to that batch.
+        recipe: How they are trained; the experiment's, or one with other ``trainer`` settings.
+        position: The number of the first batch.
+        callback: What looks.
+    """
+    experiment.module.get_buffer("batches_seen").fill_(position)
+    experiment.data.seek(position)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a collapse, which an untrained network may have
+        trainer = make_trainer(recipe, experiment.module, [callback], Path(folder))
+        trainer.fit(experiment.module, datamodule=experiment.data)
 
 
 def check_patches(experiment: Experiment) -> None:

@@ -1,9 +1,7 @@
 """A trial of a loss: the bench that it is trained on, its pilots, its seeds, and its best rate."""
 
 import math
-import tempfile
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +19,7 @@ from common.results.comparison import side_by_side
 from common.results.record import Record
 from common.runs.campaign_file import Campaign, read_campaign
 from common.runs.own_loss import OwnLoss, own_recipe
-from common.runs.run import prepare_run
-from common.training.trainer import make_trainer
+from common.runs.run import fit_from, prepare_run
 
 STEPS = 10
 
@@ -127,13 +124,8 @@ class _Clock(Callback):
 
 def time_step(recipe: Recipe, position: int) -> float:
     """Returns the CPU milliseconds of a step at batch ``position``, the fastest of `STEPS`."""
-    experiment, clock = prepare_run(recipe), _Clock()
-    experiment.module.get_buffer("batches_seen").fill_(position)
-    experiment.data.seek(position)
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a collapse, which an untrained network may have
-        trainer = make_trainer(recipe, experiment.module, [clock], Path(folder))
-        trainer.fit(experiment.module, datamodule=experiment.data)
+    clock = _Clock()
+    fit_from(prepare_run(recipe), recipe, position, clock)
     return 1e3 * min(clock.took)
 
 

@@ -55,6 +55,7 @@ class Seen:
         if callable(batch):
             self._prepare = batch
             return
+        # A type checker takes what a module has for a tensor or a module, which this method is not.
         inputs, labels = _labelled(batch, len(inspect.signature(module.embed).parameters))  # type: ignore[arg-type]
         h = module(*inputs)
         if h.ndim != 2:
