@@ -199,7 +199,8 @@ def try_command(
     runs: RunsOption = Path("runs"),
     results: PoolOption = None,
     save: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Write the loss as a new paper.")
+        str | None,
+        typer.Option(metavar="NAME", help="Write a function, on images, as a new paper."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="How many processes train.")] = 2,
 ) -> None:
