@@ -56,12 +56,14 @@ class Finding(NamedTuple):
 def findings_in(look: Looked) -> list[Finding]:
     """Returns what is wrong with the run of ``look``, causes before what they lead to.
 
-    A key is advised once, by the first cause: what it leads to may point the other way.
+    A key is advised once, by the first cause: what it leads to may point the other way. A loss of
+    chance is what most causes lead to.
     """
     found, advised = list[Finding](), set[str]()
     for finding in (finding for rule in RULES for finding in rule(look)):
         keys = keys_of(finding.advice)
-        found.append(finding._replace(advice=ABOVE) if keys & advised else finding)
+        led_to = keys & advised or (found and finding.name == "chance-level")
+        found.append(finding._replace(advice=ABOVE) if led_to else finding)
         advised |= keys
     return found
 

@@ -133,6 +133,13 @@ def test_a_cause_is_advised_and_what_it_leads_to_is_not():
     assert found[1].advice == "what stands above"
 
 
+def test_a_loss_of_chance_advises_nothing_where_its_cause_is_found():
+    flat = trained(loss=5.49, contrast=Contrast(255, 0.01, 1.0), noise=0.8)
+    found = findings_in(replace(HEALTHY, kept=0.5, **flat))
+    assert [one.name for one in found] == ["temperature-too-high", "chance-level"]
+    assert found[1].advice == "what stands above"
+
+
 @pytest.mark.parametrize(("far", "factor"), [(9e-3, 10), (1e-4, 100), (1.9e-7, 1e5)])
 def test_the_further_weights_are_from_moving_the_higher_a_rate_is_advised(far, factor):
     parts = {"backbone.0": Moved(far, False, True)}
