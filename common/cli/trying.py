@@ -29,12 +29,7 @@ from common.results.pages.formatting import (
     status_text,
 )
 from common.results.record import Record, default_results
-from common.results.statistics import (
-    Sample,
-    half_width,
-    kept_by_correction,
-    p_of_differences,
-)
+from common.results.statistics import TRIAL_CONFIDENCE, Sample, half_width
 from common.results.verdicts import judge_claim
 from common.runs.campaign_file import Campaign, parse_budget
 from common.runs.jobs import COMMAND
@@ -52,8 +47,7 @@ RESERVED = (
     "output_dim",
 )
 BENCHES = ("images", "sentences")
-DECIDED = {"holds": "better", "opposite": "worse"}
-WORDS = {**DECIDED, "not run": "no seed in common"}
+WORDS = {"holds": "better", "opposite": "worse", "not run": "no seed in common"}
 
 
 def try_loss(
@@ -95,7 +89,10 @@ def try_loss(
 
     own, found = read_own_loss(word, parse_overrides(list(settings))), read_bench(bench)
     if save is not None and (own.is_module or bench != "images"):
-        raise UsageError(f"--save {save}: makes a paper of a loss on images alone")
+        raise UsageError(
+            f"--save {save}: makes a paper of a function on images, not of a LightningModule, nor "
+            "of a loss on sentences"
+        )
     pilots = found.own_pilots(own)
     if jobs:
         _show_checks(own, pilots, console)
@@ -246,15 +243,16 @@ def trial_blocks(arms: Arms, name: str) -> Iterator[Block]:
         header = (f"{short_metric(metric)}{less}", "mean", "difference", name)
         yield Table(header, _rows(lines, name, -1 if arms.lower[metric] else 1))
         pairs = [pair for _, pair in lines if pair]
-        widths = [w for pair in pairs if (w := half_width(pair, None, None)) is not None]
+        found = [half_width(pair, None, None, TRIAL_CONFIDENCE) for pair in pairs]
+        widths = [width for width in found if width is not None]
         if widths:
             ends = " to ".join(number(one, _places(lines)) for one in (min(widths), max(widths)))
             yield Paragraph(f"With {seeds} a difference is seen from {ends} on.")
     yield Paragraph(
         f"Mean ± standard deviation over seeds. Differences are {name} less the rival, paired by "
-        "seed, with the half-width of their 95 % interval. It does not hold what the choice of the "
-        "rate adds: rates that the pilots hardly tell apart may differ more. What is fragile does "
-        "not outlast a correction for the number of rivals."
+        f"seed, with the half-width of their {100 * TRIAL_CONFIDENCE:.0f} % interval. It does not "
+        "hold what the choice of the rate adds: rates that the pilots hardly tell apart may differ "
+        "more."
     )
 
 
@@ -270,19 +268,16 @@ def _rows(
     lines: Sequence[tuple[ArmLine, Sample | None]], name: str, sign: int
 ) -> list[tuple[str, ...]]:
     """Returns a row for each line; ``sign`` is -1 where less is better."""
-    ps = {line.name: p_of_differences(pairs) for line, pairs in lines if pairs}
-    kept = kept_by_correction([p for p in ps.values() if p is not None])
     rows: list[tuple[str, ...]] = []
     for line, pairs in lines:
         if line.verdict is None:
             rows.append((name, sample_text(line.sample), "-", "-"))
             continue
-        found = judge_claim(pairs and replace(pairs, mean=sign * pairs.mean), matters=0.0)
+        better = pairs and replace(pairs, mean=sign * pairs.mean)
+        found = judge_claim(better, matters=0.0, confidence=TRIAL_CONFIDENCE)
         said = status_text(replace(found, status=WORDS.get(found.status, found.status)), line.stale)
-        p = ps.get(line.name)
-        fragile = found.status in DECIDED and p is not None and p > kept
-        cells = sample_text(line.sample), difference_text(pairs, _places(lines))
-        rows.append((line.name, *cells, f"{said}, fragile" if fragile else said))
+        difference = difference_text(pairs, _places(lines), TRIAL_CONFIDENCE)
+        rows.append((line.name, sample_text(line.sample), difference, said))
     return rows
 
 

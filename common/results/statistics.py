@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 MIN_SEEDS = 3
 CONFIDENCE = 0.95
+# Of each difference of a trial, which shows a dozen: six rivals by two protocols.
+TRIAL_CONFIDENCE = 0.99
 # Nobody trains more for one comparison.
 MOST_SEEDS = 1000
 
@@ -31,13 +33,16 @@ def summarise(values: Sequence[float]) -> Sample:
     return Sample(mean, math.sqrt(squares / (len(values) - 1)), len(values))
 
 
-def half_width(ours: Sample, spread: float | None, n: int | None) -> float | None:
-    """Returns the half-width of the 95 % interval of (ours - reference) by Welch's formula.
+def half_width(
+    ours: Sample, spread: float | None, n: int | None, confidence: float = CONFIDENCE
+) -> float | None:
+    """Returns the half-width of an interval of (ours - reference) by Welch's formula.
 
     Args:
         ours: At least two values, else None is returned.
         spread: The reference's sample standard deviation; None: the reference is a fixed value.
         n: The number of runs behind ``spread``.
+        confidence: That the interval contains the difference.
     """
     if ours.spread is None:
         return None
@@ -50,7 +55,7 @@ def half_width(ours: Sample, spread: float | None, n: int | None) -> float | Non
     from scipy import special  # a fifth of a second, which lists and help need not wait for
 
     # Welch-Satterthwaite degrees of freedom; ours.n - 1 for a fixed reference.
-    quantile = special.stdtrit(total**2 / parts, (1 + CONFIDENCE) / 2)
+    quantile = special.stdtrit(total**2 / parts, (1 + confidence) / 2)
     return float(quantile) * math.sqrt(total)
 
 

@@ -8,6 +8,7 @@ from common.results.claims import REFERENCE, Claim, Comparison
 from common.results.groups import Group, paired_differences
 from common.results.reported import ReportedNumber
 from common.results.statistics import (
+    CONFIDENCE,
     MIN_SEEDS,
     Sample,
     excludes_zero,
@@ -25,7 +26,7 @@ class Verdict:
     """A status, with the interval it rests on.
 
     ``gap`` is ours - reference, or by how much the arm that should be ahead is; ``half_width`` that
-    of its 95 % interval, None below two seeds. ``seeds``: how many would tell, where the present
+    of its interval, None below two seeds. ``seeds``: how many would tell, where the present
     ones do not; None where the spread is not known or `MOST_SEEDS` are not enough.
     """
 
@@ -95,16 +96,19 @@ def judge_published(value: float, reference: ReportedNumber) -> Verdict:
     return Verdict("above" if gap > 0 else "below", gap)
 
 
-def judge_claim(differences: Sample | None, matters: float) -> Verdict:
+def judge_claim(
+    differences: Sample | None, matters: float, confidence: float = CONFIDENCE
+) -> Verdict:
     """Tells whether an arm is ahead of another.
 
     Args:
         differences: Of pairs, one a seed, positive where the arm is ahead; None without a pair.
         matters: The smallest difference that would matter; with 0 none is too small.
+        confidence: Of the interval.
     """
     if differences is None:
         return Verdict("not run")
-    gap, width = differences.mean, half_width(differences, None, None)
+    gap, width = differences.mean, half_width(differences, None, None, confidence)
     if width is None:
         return Verdict("undecided", gap)
     if differences.n >= MIN_SEEDS:
@@ -114,7 +118,7 @@ def judge_claim(differences: Sample | None, matters: float) -> Verdict:
             return Verdict("holds" if gap > 0 else "opposite", gap, width)
 
     def width_of(n: int) -> float:
-        return half_width(Sample(gap, differences.spread, n), None, None) or 0.0
+        return half_width(Sample(gap, differences.spread, n), None, None, confidence) or 0.0
 
     # Either narrow enough for one side of 0 or for ± matters, whichever comes first.
     return Verdict(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from common.results.groups import Group
 from common.results.pages.document import Link, Span, Verbatim, joined
 from common.results.record import Record
-from common.results.statistics import Sample, half_width
+from common.results.statistics import CONFIDENCE, Sample, half_width
 from common.results.verdicts import Decision, Verdict
 
 # Four places say nothing of what is below.
@@ -47,11 +47,13 @@ def fine_places(matters: float) -> int:
     return max(2, 1 + math.ceil(-math.log10(matters)))
 
 
-def difference_text(differences: Sample | None, places: int | None) -> str:
-    """Returns the mean of paired differences with the half-width of its 95 % interval."""
+def difference_text(
+    differences: Sample | None, places: int | None, confidence: float = CONFIDENCE
+) -> str:
+    """Returns the mean of paired differences with the half-width of its interval."""
     if differences is None or places is None:
         return "-"
-    width = half_width(differences, None, None)
+    width = half_width(differences, None, None, confidence)
     text = number(differences.mean, places, sign=True)
     return text if width is None else f"{text} (± {number(width, places)})"
 

@@ -195,9 +195,23 @@ def records(make_record, monkeypatch):
     return made
 
 
-def test_rivals_ahead_and_behind_are_told(records):
+def rows_of(records):
     text = to_markdown([*trial_blocks(side_by_side(records)[0], "mine.py:loss")])
-    rows = {line.split("|")[1].strip(): line for line in text.splitlines() if "|" in line}
+    return text, {line.split("|")[1].strip(): line for line in text.splitlines() if "|" in line}
+
+
+def test_a_difference_that_a_95_percent_interval_alone_would_see_is_undecided(records):
+    # Student's t of the five differences is 3.1, two-sided .035.
+    values = dict(enumerate((79.0, 79.6, 78.0, 80.2, 79.3)))
+    near = [
+        replace(one, metrics={LINEAR: values[one.seed]}) if one.variant == "simclr" else one
+        for one in records
+    ]
+    assert "| undecided: " in rows_of(near)[1]["amcl/bench:simclr"]
+
+
+def test_rivals_ahead_and_behind_are_told(records):
+    text, rows = rows_of(records)
     assert "| better |" in rows["amcl/bench:simclr"] and "+1.0" in rows["amcl/bench:simclr"]
     assert "| worse |" in rows["amcl/bench:moco"] and "-1.0" in rows["amcl/bench:moco"]
     assert "With 5 seeds a difference is seen from 0." in text
