@@ -236,7 +236,7 @@ def file_record(path: Path, root: Path, console: Console, pilot: str | None) -> 
             f"{path}: {record.paper} is no paper of this project, so that the record stays there; "
             "--html DIR --results runs shows it"
         )
-    if problem := trial_problem(record.config):
+    if problem := trial_problem(record.paper, record.config):
         raise UsageError(f"{path}: {problem}")
     if not record.metrics:
         raise UsageError(f"{path}: metrics: the run measured nothing, so no row can show it")

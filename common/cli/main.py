@@ -24,6 +24,7 @@ from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
 from common.results.configuration import load_recipe_or_record
 from common.runs.devices import keep_memory, let_threads_sleep
+from common.runs.environment import LIBRARIES
 from common.runs.folder import open_run
 
 app = typer.Typer(
@@ -159,7 +160,7 @@ def evaluate_command(
     from common.cli.evaluate import evaluate_anything, split_words
 
     data, overrides = split_words(words or [])
-    of_library = target.startswith(("timm:", "torchvision:", "hf:", "open_clip:"))
+    of_library = target.partition(":")[0] in LIBRARIES
     if of_library or (weights is None and (data is not None or not looks_like_run(target))):
         evaluate_anything(
             target, data, overrides, protocol, out or [], force, console, wandb, weights
@@ -198,7 +199,8 @@ def try_command(
     runs: RunsOption = Path("runs"),
     results: PoolOption = None,
     save: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Write the loss as a new paper.")
+        str | None,
+        typer.Option(metavar="NAME", help="Write a function, on images, as a new paper."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="How many processes train.")] = 2,
 ) -> None:

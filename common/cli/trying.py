@@ -89,7 +89,7 @@ def try_loss(
 
     own, found = read_own_loss(word, parse_overrides(list(settings))), read_bench(bench)
     if save is not None and (own.is_module or bench != "images"):
-        raise UsageError(f"--save {save}: makes a paper of a loss on images alone")
+        raise UsageError(f"--save {save}: makes a paper of a function, on images, alone")
     pilots = found.own_pilots(own)
     if jobs:
         _show_checks(own, pilots, console)

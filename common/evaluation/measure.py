@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import torch
@@ -78,21 +79,36 @@ def evaluation_of(
 
 
 def require_settings(names: Sequence[str], settings: Mapping[str, dict[str, Any]]) -> None:
-    """Raises `ConfigError` for protocols, or settings of them, that do not exist."""
+    """Raises `ConfigError` for what is no protocol, or no setting, or of another type."""
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise ConfigError(f"protocols={names!r}: a list of names is needed, such as ['knn']")
     keys = {section_name(name): name for name in _known(names) or PROTOCOLS}
     for key, given in settings.items():
         if key not in keys:
             raise ConfigError(f"{key}: no protocol that is measured{suggest(key, [*keys])}")
-        known = [*vars(load(PROTOCOLS[keys[key]][1])())]
-        for each in given:
-            if each not in known:
-                raise ConfigError(f"{key}: no setting {each!r}{suggest(each, known)}")
+        if not isinstance(given, Mapping):
+            raise ConfigError(f"{key}={given!r}: a dictionary of its settings is needed")
+        defaults = vars(load(PROTOCOLS[keys[key]][1])())
+        for each, value in given.items():
+            if each not in defaults:
+                hint = suggest(str(each), [*defaults])
+                raise ConfigError(f"{key}: no setting {each!r}{hint}")
+            if not _is_like(value, default := defaults[each]):
+                kind = type(default).__name__
+                raise ConfigError(f"{key}: {each}={value!r}: {kind} is needed, such as {default!r}")
+
+
+def _is_like(value: Any, default: Any) -> bool:
+    """Tells whether ``value`` is of the type of ``default``; None stands for any."""
+    kinds = {int: Integral, float: Real}
+    return default is None or isinstance(value, kinds.get(type(default), type(default)))
 
 
 def _known(names: Sequence[str]) -> Sequence[str]:
     for name in names:
         if name not in PROTOCOLS:
-            raise ConfigError(f"protocols: {name!r} is no protocol{suggest(name, [*PROTOCOLS])}")
+            hint = suggest(str(name), [*PROTOCOLS])
+            raise ConfigError(f"protocols: {name!r} is no protocol{hint}")
     return names
 
 

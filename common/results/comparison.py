@@ -27,7 +27,7 @@ from common.results.pages.formatting import (
     status_text,
 )
 from common.results.pages.sections import references_of
-from common.results.record import Record
+from common.results.record import TRIED, Record
 from common.results.statistics import Sample, half_width
 from common.results.verdicts import Verdict, judge_claim
 
@@ -186,18 +186,23 @@ def _claimed(papers: Iterable[str]) -> list[Comparison]:
 
 
 def _names(records: Sequence[Record]) -> list[str]:
-    """Returns each setting's recipe, with what else tells it from others of this recipe."""
+    """Returns each setting's recipe, or the user's loss, with what else tells it from others."""
+    own = [_own_name(record) for record in records]
     names = []
-    for record in records:
-        name = record.reference
-        if record.weights == "published":
-            name += " (published weights)"
-        alike = [one for one in records if one.reference == record.reference]
-        names.append(" ".join([name, *_own_words(record, alike)]))
+    for name, record in zip(own, records, strict=True):
+        published = " (published weights)" * (record.weights == "published")
+        alike = [one for one, other in zip(records, own, strict=True) if other == name]
+        names.append(" ".join([f"{name}{published}", *_own_words(record, alike)]))
     return [
         f"{name} {record.config_hash}" if names.count(name) > 1 else name
         for name, record in zip(names, records, strict=True)
     ]
+
+
+def _own_name(record: Record) -> str:
+    method = (record.config or {}).get("method") or {}
+    is_trial = record.arm == f"baseline/{TRIED}" and "loss" in method
+    return str(method["loss"]) if is_trial else record.reference
 
 
 def _own_words(record: Record, alike: Sequence[Record]) -> Iterator[str]:

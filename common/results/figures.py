@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import DataError
+from common.results.metrics import arrow
 from common.results.pages.document import Block, Heading, Paragraph, Table
 
 KIND = "likewise evaluation 1"
@@ -46,6 +47,7 @@ class Evaluation:
         encoders: Figures by encoder and metric, those of what was asked about first.
         versions: Of the libraries.
         form: In which images were given: size, mean and deviation.
+        measures: What each protocol measures, in words.
     """
 
     what: str
@@ -58,6 +60,7 @@ class Evaluation:
     encoders: dict[str, Figures]
     versions: dict[str, str]
     form: dict[str, Any] = field(default_factory=dict)
+    measures: dict[str, str] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yields a row of `COLUMNS` for each figure."""
@@ -120,7 +123,7 @@ def blocks_of(found: Sequence[Evaluation], metrics: Sequence[str] = ()) -> list[
                 columns.setdefault(called, one.encoders[name])
         names = dict.fromkeys(name for figures in columns.values() for name in figures)
         rows = [
-            [name, *(_cell(figures.get(name)) for figures in columns.values())]
+            [name + arrow(name), *(_cell(figures.get(name)) for figures in columns.values())]
             for name in names
             if not metrics or name in metrics
         ]
@@ -131,7 +134,12 @@ def blocks_of(found: Sequence[Evaluation], metrics: Sequence[str] = ()) -> list[
             counts += f"; knn.k={' and '.join(near)}"
         blocks += [Heading(2, f"{own[0].data}: {counts}"), Table(["metric", *columns], rows)]
     says = f"{APART} {SAYS}" if len(digests) > 1 else SAYS
-    return [*blocks, Paragraph(says + UNPAIRED * (len(found) > len(digests)))]
+    measures = dict.fromkeys(text for one in found for text in one.measures.values())
+    return [
+        *blocks,
+        *map(Paragraph, measures),
+        Paragraph(says + UNPAIRED * (len(found) > len(digests))),
+    ]
 
 
 def _free(name: str, taken: Mapping[str, Any]) -> str:

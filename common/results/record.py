@@ -15,6 +15,7 @@ from typing import Any
 from common.config.checkout import SOURCE_ROOT, is_checkout
 from common.config.files import remove_torn, write_atomic
 from common.errors import LikewiseError, UsageError
+from common.paper import get_paper
 from common.registry import packages
 from common.results.strict_dataclasses import build_checked
 
@@ -266,18 +267,22 @@ def has_rows(record: Record) -> bool:
     return packages().get(record.paper) == f"papers.{record.paper}"
 
 
-def trial_problem(config: Mapping[str, Any] | None) -> str | None:
-    """Returns why no other command reads a run of `papers try`; None of other runs.
+def trial_problem(paper: str, config: Mapping[str, Any] | None) -> str | None:
+    """Returns why a command does not read a run of `papers try`; None of other runs.
 
     Args:
+        paper: Whose rival the loss took the place of.
         config: Of the run or of its record.
     """
     if config is None or config.get("baseline") != TRIED:
         return None
     loss = config.get("method", {}).get("loss", "FILE.py:LOSS")
+    problem = f"a run of `papers try` with the loss {loss}, whose code is not in the run"
+    if get_paper(paper).data_kind != "images":
+        return f"{problem}; `papers try` and `papers compare` alone read it"
     return (
-        f"a run of `papers try` with the loss {loss}, whose code is not in the run; "
-        f"`papers try {loss} --save NAME` makes a paper of it, whose runs can be used"
+        f"{problem}; of a function, `papers try {loss} --save NAME` makes a paper, whose runs can "
+        "be used"
     )
 
 

@@ -125,7 +125,7 @@ def _record_of(run: TrackedRun, found: Imported) -> Record | None:
     if not has_rows(record):
         found.skipped.append(f"{run.name} ({run.id}): {record.paper} is no paper of this project")
         return None
-    if problem := trial_problem(record.config):
+    if problem := trial_problem(record.paper, record.config):
         found.skipped.append(f"{run.name} ({run.id}): {problem}")
         return None
     return replace(record, wandb=f"{run.entity}/{run.project}/{run.id}")

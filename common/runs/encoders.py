@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,24 +16,18 @@ from torch import Tensor, nn
 
 from common.backbones.foreign import HEADS
 from common.backbones.modes import evaluating
-from common.backbones.published import check_fit, read_state_dict
+from common.backbones.published import COUNTERS, check_fit, read_state_dict
 from common.config.files import file_digest
 from common.data.modality import DataSets
 from common.errors import ConfigError, DataError, LikewiseError, UsageError, outline
 from common.evaluation.vectors import Vectors
 from common.paper import get_paper
 from common.registry import BACKBONES
+from common.runs.environment import LIBRARIES
 from common.runs.vector_files import ENDINGS, as_vectors, draw_split
 
 # The form in which a library's network is given images, unless it says another.
 SIZE, MEAN, STD = 224, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-# By the word before the colon: what pip calls the library.
-LIBRARIES = {
-    "timm": "timm",
-    "torchvision": "torchvision",
-    "hf": "transformers",
-    "open_clip": "open_clip_torch",
-}
 TEXTS_AT_ONCE = 64
 
 
@@ -232,15 +227,43 @@ def _with_weights(library: str, name: str, path: Path) -> Embedding:
     model: Any = found.network.model
     stated = (getattr(model, "pretrained_cfg", None) or {}).get("classifier") or ()
     heads = (*HEADS, *((stated,) if isinstance(stated, str) else stated))
-    wanted, arrays = model.state_dict(), read_state_dict(path)
+    wanted = model.state_dict()
     kept = {
         key: array
-        for key, array in arrays.items()
+        for key, array in _behind_prefix(path, read_state_dict(path), wanted).items()
         if key in wanted or not key.startswith(tuple(f"{head}." for head in heads))
     }
     check_fit(path, kept, wanted, f"{library}:{name}", lambda *_: "is it another architecture?")
     model.load_state_dict(kept, strict=False)
     return found
+
+
+def _behind_prefix(
+    path: Path, arrays: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
+) -> Mapping[str, Tensor]:
+    """Returns the arrays behind the prefix where those ``wanted`` are, such as ``module.``.
+
+    What else is in the file, such as a projector, is left out.
+
+    Raises:
+        DataError: All are there twice, as of a momentum encoder.
+    """
+    ends = {name: [dot.end() for dot in re.finditer(r"\.", name)] for name in arrays}
+    prefixes = [n[:end] for n, own in ends.items() for end in own if n[end:] in wanted]
+    found = {
+        prefix: {n.removeprefix(prefix): x for n, x in arrays.items() if n.startswith(prefix)}
+        for prefix in dict.fromkeys(["", *prefixes])
+    }
+    needed = {name: x.shape for name, x in wanted.items() if not name.endswith(COUNTERS)}
+    whole = [
+        prefix
+        for prefix, own in found.items()
+        if all(name in own and own[name].shape == shape for name, shape in needed.items())
+    ]
+    if len(whole) > 1:
+        names = " and ".join(prefix + next(iter(needed)) for prefix in whole)
+        raise DataError(f"{path}: has the network twice, with {names}; save one of them alone")
+    return found[max(whole or found, key=lambda prefix: len(found[prefix].keys() & wanted))]
 
 
 def _network(library: str, name: str, pretrained: bool) -> Embedding:

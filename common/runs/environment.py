@@ -23,6 +23,13 @@ PACKAGES = (
     "scikit-learn",
     "wandb",
 )
+# Whose networks `papers evaluate` takes: the word before the colon, and what pip calls it.
+LIBRARIES = {
+    "timm": "timm",
+    "torchvision": "torchvision",
+    "hf": "transformers",
+    "open_clip": "open_clip_torch",
+}
 # Records and notes written by a run must not make the next run dirty.
 SOURCE_FOLDERS = ("papers", "common", "configs", "pyproject.toml")
 

@@ -72,7 +72,7 @@ class RunFolder:
         """
         config = self.path / "config.yaml"
         values = read_yaml(config)
-        if (problem := trial_problem(values)) and not is_method(TRIED):
+        if (problem := trial_problem(str(values.get("paper")), values)) and not is_method(TRIED):
             raise ConfigError(f"{self.path}: {problem}")
         return recipe_from_dict(values, str(config))
 

@@ -1,5 +1,6 @@
 """The protocols that fit on whatever is measurable, beside chance."""
 
+import inspect
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -9,15 +10,15 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from common.config.build import COMMAND_LINE, build
-from common.errors import DataError
-from common.evaluation.config import evaluation_schema
+from common.errors import ConfigError, DataError
+from common.evaluation.config import evaluation_schema, section_name
 from common.evaluation.measure import Figure, at_chance, evaluation_of, measure
 from common.evaluation.vectors import Vectors
-from common.registry import PROTOCOLS
+from common.registry import PROTOCOLS, load
 from common.results.figures import CHANCE, Evaluation, Figures
 from common.results.metrics import ERROR
-from common.runs.encoders import LIBRARIES, Measurable
-from common.runs.environment import installed_versions
+from common.runs.encoders import Measurable
+from common.runs.environment import LIBRARIES, installed_versions
 
 
 def check_keys(settings: dict[str, Any]) -> None:
@@ -37,11 +38,19 @@ def measure_all(
         seed: Seeds protocols and random vectors.
 
     Raises:
-        ConfigError: A protocol that does not fit, or a setting that does not exist.
+        ConfigError: A protocol that does not fit, or a setting of none that is measured.
         DataError: One class alone, where protocols tell classes apart.
     """
     asked = next(iter(found.encoders.values()))
-    config, _ = build(evaluation_of(asked, names), [(COMMAND_LINE, settings)])
+    config = evaluation_of(asked, names)
+    others = {section_name(name): name for name in PROTOCOLS if name not in config.protocols}
+    for key in settings:
+        if (other := others.get(key.partition(".")[0])) is not None:
+            raise ConfigError(
+                f"{COMMAND_LINE}: {key}: {other} is not among what is measured, "
+                f"{', '.join(config.protocols)}; ask for it with --protocol {other}"
+            )
+    config, _ = build(config, [(COMMAND_LINE, settings)])
     needs = {need for name in config.protocols for need in config.settings(name).needs}
     if asked.train is not None and needs & {"classes", "training classes"}:
         known = asked.train.known.unique()
@@ -70,7 +79,15 @@ def measure_all(
         encoders=figures,
         form=found.form,
         versions=installed_versions(*LIBRARIES.values()),
+        measures={name: _in_words(name) for name in config.protocols},
     )
+
+
+def _in_words(protocol: str) -> str:
+    """Returns what the docstrings of a protocol's settings and function open with."""
+    said = (inspect.getdoc(load(one)) or "" for one in reversed(PROTOCOLS[protocol]))
+    lines = " ".join(text.partition("\n")[0] for text in said)
+    return lines.replace("``", "`").removeprefix("Protocol ")
 
 
 def _cut(metric: str, figure: Figure) -> list[float | None]:

@@ -14,7 +14,7 @@ from common.config.schema import Recipe
 from common.data.modality import find_set
 from common.paper import get_paper
 from common.results.gains import no_gain
-from common.results.metrics import BESIDE, ERROR
+from common.results.metrics import arrow
 from common.results.pages.formatting import decimals_of, number
 from common.results.record import NO_NUMBER, TRIED, Record
 from common.runs.folder import RunFolder
@@ -76,7 +76,7 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
     for metric in record.metrics:
         if not metric.endswith(("_std", "_ties")):  # ties are in the record
             cells = [_cell(column, metric) for column in columns.values()]
-            table.add_row(metric.removeprefix("test/") + _arrow(metric), *cells)
+            table.add_row(metric.removeprefix("test/") + arrow(metric), *cells)
     if record.metrics:
         print_table(table, console)
     else:
@@ -100,13 +100,6 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
 def _near(path: Path) -> str:
     """Returns a path as it is typed from here, where it lies below."""
     return str(path).removeprefix(f"{Path.cwd()}{os.sep}")
-
-
-def _arrow(metric: str) -> str:
-    """Returns which way a metric is better; nothing where it does not say how good one is."""
-    if BESIDE.search(metric):
-        return ""
-    return " ↓" if ERROR.search(metric) else " ↑"
 
 
 def _cell(column: Mapping[str, float | None], metric: str) -> str:

@@ -1,6 +1,7 @@
 """Files of vectors, or of samples that an encoder makes vectors of, as protocols take them."""
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -170,7 +171,10 @@ def from_arrays(path: Path, arrays: Arrays, encode: Encode | None, seed: int) ->
 
 
 def _told(path: Path, given: NDArray[Any], rows: int) -> NDArray[Any]:
-    """Returns "train", "val" or "test" for each row; raises `DataError` for other words."""
+    """Returns "train", "val" or "test" for each row; raises `DataError` for other words.
+
+    Without "test" the rows of "val" are tested.
+    """
     words = {word: name for name, words in SPLITS.items() for word in words}
     said = _one_a_row(path, "split", given, rows).astype(str)
     found = np.array([words.get(word.lower(), "") for word in said])
@@ -179,6 +183,9 @@ def _told(path: Path, given: NDArray[Any], rows: int) -> NDArray[Any]:
             f"{path}: split says {', '.join(map(shown, [*other][:5]))} in "
             f"{int((found == '').sum()):,} of {rows:,} rows; what is allowed: {', '.join(words)}"
         )
+    if {*found} == {"train", "val"}:  # as in folders of images
+        found[found == "val"] = "test"
+        warnings.warn(f"{path}: split says test in no row; rows of val are tested", stacklevel=2)
     if lacking := [name for name in ("train", "test") if name not in found]:
         raise DataError(f"{path}: split says {lacking[0]} in no row; leave it out to draw one")
     return found

@@ -11,8 +11,9 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from common.backbones.modes import evaluating
 from common.errors import ConfigError, DataError, LikewiseError, outline
+from common.evaluation.config import fitting
 from common.evaluation.frozen import require_finite
-from common.evaluation.measure import evaluation_of, require_settings
+from common.evaluation.measure import VECTORS, evaluation_of, require_settings
 from common.evaluation.run_protocols import run_protocols
 from common.evaluation.vectors import Part, Vectors, validated
 from common.losses.precision import upcast
@@ -52,6 +53,8 @@ def probe(
         train, test = parts if len(parts) == 2 else (None, parts[0])
         vectors = Vectors(test, *validated(train))
         config = evaluation_of(vectors, protocols, **settings)
+        if not protocols:
+            _say_unmeasured(vectors, config.protocols)
         found = run_protocols(config.protocols, vectors, config, seed, "")
     set_random_states(states)
     for generator, state in generators:
@@ -75,7 +78,7 @@ class Probe(Callback):
         settings: Of protocols, as ``knn={"k": 5}``.
 
     Raises:
-        ConfigError: A protocol or a setting that does not exist.
+        ConfigError: A protocol or a setting that does not exist, or is of another type.
     """
 
     def __init__(
@@ -86,8 +89,8 @@ class Probe(Callback):
         prefix: str = "probe/",
         **settings: dict[str, Any],
     ) -> None:
-        if every_n_epochs < 1:
-            raise ConfigError(f"a probe needs every_n_epochs of at least 1, not {every_n_epochs}")
+        if not isinstance(every_n_epochs, int) or every_n_epochs < 1:
+            raise ConfigError(f"every_n_epochs={every_n_epochs!r}: a whole number from 1 is needed")
         require_settings(protocols, settings)
         self.data, self.protocols, self.every_n_epochs = data, protocols, every_n_epochs
         self.prefix, self.settings = prefix, settings
@@ -150,6 +153,18 @@ def _embed_all(module: nn.Module, data: Any) -> Part:
         return Part(lambda: x)
     y = torch.cat(labels)
     return Part(lambda: x, numbers=y) if y.is_floating_point() else Part(lambda: x, y.long())
+
+
+def _say_unmeasured(vectors: Vectors, measured: Sequence[str]) -> None:
+    """Warns where labels or training samples are given, but not what a use of them needs."""
+    test, read = vectors.test, {"training classes", "numbers"}
+    unused = vectors.train is not None or test.classes is not None or test.numbers is not None
+    if unused and not read & vectors.known:
+        lacking = [name for name in fitting(VECTORS, read) if name not in measured]
+        rank_zero_warn(
+            f"Probe: {', '.join(lacking)}: not measured, since they need training and tested "
+            "samples, both with labels: data=((x, labels), (x_tested, labels_tested))"
+        )
 
 
 def _batches(data: Any) -> Iterable[Any]:

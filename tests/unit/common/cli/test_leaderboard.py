@@ -148,6 +148,8 @@ def test_what_cannot_become_a_row_is_not_filed(make_record, console, tmp_path):
 def test_a_run_of_a_trial_is_not_filed(make_record, console, tmp_path):
     config = dict.fromkeys(CONFIG_PARTS) | {"arm": "method", "seed": 0, "baseline": TRIED}
     record = make_record(config={**config, "method": {"loss": "mine.py:loss"}})
-    with pytest.raises(UsageError, match=r"papers try mine\.py:loss --save NAME` makes a paper"):
+    with pytest.raises(
+        UsageError, match=r"of a function, `papers try mine\.py:loss --save NAME` makes"
+    ):
         add(record, tmp_path, console)
     assert not (tmp_path / "results").exists()

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from common.results import comparison
 from common.results.comparison import COLUMNS, arms_blocks, rows_as_csv, side_by_side
 from common.results.groups import Code
 from common.results.pages.document import Heading, Paragraph, Table, plain_words
+from common.results.record import TRIED
 
 KNN = "test/knn_top1"
 
@@ -126,6 +128,26 @@ def test_arms_of_one_recipe_are_called_by_the_values_that_differ(arm):
     assert found.names == ("swav/cifar10 optimizer.lr=0.1", "swav/cifar10 optimizer.lr=0.2")
     (found,) = side_by_side([*unknown, *arm(None, [0.8], config_hash="4" * 10)])
     assert found.names == ("swav/cifar10 " + "3" * 10, "swav/cifar10 " + "4" * 10)
+
+
+def test_runs_of_a_trial_are_called_by_the_loss_and_by_what_tells_two_of_it(arm):
+    def tried(lr):
+        parts = dict.fromkeys(("data", "evaluation", "trainer"))
+        method = {"loss": "mine.py:loss", "digest": "0" * 16}
+        own = {"baseline": TRIED, "arm": f"baseline/{TRIED}", "optimizer": {"lr": lr}, "seed": 0}
+        return {**parts, **own, "method": method}
+
+    first, second = (
+        [
+            replace(record, run_id=f"{lr}-{record.seed}", arm=f"baseline/{TRIED}", config=tried(lr))
+            for record in arm(None, [0.8], config_hash=f"{lr * 10:010.0f}")
+        ]
+        for lr in (0.1, 0.2)
+    )
+    (found,) = side_by_side([*first, *arm(None, [0.7])])
+    assert found.names == ("mine.py:loss", "swav/cifar10")
+    (found,) = side_by_side([*first, *second])
+    assert found.names == ("mine.py:loss optimizer.lr=0.1", "mine.py:loss optimizer.lr=0.2")
 
 
 def test_a_row_that_may_not_hold_says_why(arm):

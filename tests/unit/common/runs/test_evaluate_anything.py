@@ -9,8 +9,10 @@ import pytest
 import torch
 from PIL import Image
 from torchvision.models import resnet18
+from typer.testing import CliRunner
 
 from common.cli.evaluate import split_words
+from common.cli.main import app
 from common.config.files import file_digest
 from common.errors import ConfigError, DataError, UsageError
 from common.evaluation.measure import Figure
@@ -25,6 +27,7 @@ from common.runs.encoders import (
     _with_weights,
     find_measurable,
 )
+from common.runs.environment import LIBRARIES
 from common.runs.measured import _cut, check_keys, measure_all
 from common.runs.vector_files import as_vectors
 
@@ -90,6 +93,7 @@ def test_parquet_of_papers_embed_is_read(tmp_path):
         ({"x": X, "y": Y, "split": Y}, 'split says "2", "1", "0" in 90 of 90 rows; what is'),
         ({"x": X, "y": Y, "split": ["train", "tst"] * 45}, '"tst" in 45 of 90 .* training, val,'),
         ({"x": X, "y": Y, "split": ["train"] * 90}, "split says test in no row"),
+        ({"x": X, "y": Y, "split": ["val"] * 90}, "split says train in no row"),
         ({"x": X, "y": Y, "split": ["train", "test"]}, "90 rows, but 2 split"),
     ],
 )
@@ -102,6 +106,14 @@ def test_words_of_a_split_are_those_that_folders_of_images_have(tmp_path):
     split = np.where(np.arange(90) < 60, "Training", np.where(np.arange(90) < 70, "valid", "TEST"))
     told = as_vectors(wrote(tmp_path / "a.npz", x=X, targets=X[:, 0], split=split), None, None, 0)
     assert [len(part.x) for part in (told.train, told.val, told.test)] == [60, 10, 20]
+
+
+def test_rows_of_val_are_tested_where_no_row_is_of_test_and_that_is_said(tmp_path):
+    split = np.where(np.arange(90) < 60, "train", "val")
+    path = wrote(tmp_path / "a.npz", x=X, y=Y, split=split)
+    with pytest.warns(UserWarning, match="says test in no row; rows of val are tested"):
+        told = as_vectors(path, None, None, 0)
+    assert torch.equal(told.test.x, torch.from_numpy(X[60:])) and len(told.train.x) == 60
 
 
 def csv_of(path, **columns):
@@ -150,6 +162,10 @@ def test_one_class_is_refused_where_classes_are_told_apart(tmp_path):
     with pytest.raises(DataError, match="one class alone"):
         measure_all(find_measurable(path, None, 0), [], {}, 0)
     assert measure_all(find_measurable(path, None, 0), ["isotropy"], {}, 0).encoders
+    with pytest.raises(
+        ConfigError, match=r"knn\.k: knn is not among .*, isotropy; ask for it with"
+    ):
+        measure_all(find_measurable(path, None, 0), ["isotropy"], {"knn.k": 3}, 0)
     with pytest.raises(ConfigError, match="unknown key 'pretrained'"):
         check_keys({"pretrained": False})
 
@@ -191,18 +207,19 @@ def test_a_result_is_read_again_and_two_of_the_same_rows_share_a_table(tmp_path)
         **json.loads(json.dumps(vars(first)))
     )
     assert first.protocols["knn"]["k"] == 3 and list(first.encoders) == ["a.npz", "chance"]
-    head, table, says = blocks_of([first, second])
+    head, table, *measures, says = blocks_of([first, second])
+    assert len(measures) == 2 and "accuracy in per cent, `knn_top1`" in measures[0].text
     assert (
         table.header == ["metric", "a.npz", "chance", "b.npz"] and "not with another" in says.text
     )
     assert head.text.endswith("; knn.k=3") and "no values of rows" in says.text
     moved = blocks_of([first, replace(second, data_digest="other")])
     assert "tables stand apart" in moved[-1].text and "no values of rows" not in moved[-1].text
-    knn = next(row for row in table.rows if row[0] == "knn_top1")
-    assert knn[1].count("[") == 1
+    knn, isotropy = table.rows
+    assert knn[0] == "knn_top1 ↑" and knn[1].count("[") == 1 and isotropy[0] == "isotropy"
     assert len(as_csv([first]).splitlines()) == 1 + 2 * 2
     latex = to_latex([table])
-    assert r"knn\_top1 & " in latex and latex.count(r"\\") == 1 + len(table.rows)
+    assert r"knn\_top1 $\uparrow$ & " in latex and latex.count(r"\\") == 1 + len(table.rows)
 
 
 def test_the_bounds_of_a_share_are_shares_and_those_of_an_error_no_less_than_0():
@@ -258,6 +275,33 @@ def test_own_weights_of_a_librarys_network_are_read_without_the_classifier(tmp_p
     arrays = _digest_of_arrays(own)
     assert arrays == _digest_of_arrays(_with_weights("torchvision", "resnet18", file))
     assert arrays != _digest_of_arrays(Embedding(network, own.form["std"], own.form["mean"]))
+
+
+def test_own_weights_are_found_behind_a_prefix_unless_two_have_the_network(tmp_path):
+    state, file = resnet18().state_dict(), tmp_path / "r.pth"
+
+    def read(*parts, network="resnet18"):
+        arrays = [{f"{name}{key}": x for key, x in part.items()} for name, part in parts]
+        torch.save({key: x for part in arrays for key, x in part.items()}, file)
+        return _digest_of_arrays(_with_weights("torchvision", network, file))
+
+    other = {"0.weight": torch.ones(2, 512), "bn1.weight": torch.ones(9)}
+    plain = read(("", state))
+    assert plain == read(("module.encoder.", state))
+    assert plain == read(("backbone.", state), ("projector.", other))
+    narrow = {key: x[:2] if x.ndim else x for key, x in state.items()}
+    assert plain == read(("student.", narrow), ("teacher.", state))
+    for names in (("module.encoder_q.", "module.encoder_k."), ("", "ema.")):
+        with pytest.raises(DataError, match=rf"twice, with {names[0]}conv1\.weight and {names[1]}"):
+            read(*((name, state) for name in names))
+    with pytest.raises(DataError, match=r"lacks layer1\.2\.bn1\.bias.* \(80 arrays in all\)"):
+        read(("module.", state), network="resnet34")
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_weights_behind_a_librarys_name_are_for_its_network_and_no_recipe(library):
+    words = ["evaluate", f"{library}:net", "images", "--weights", "none.pth"]
+    assert "--weights none.pth: " in str(CliRunner().invoke(app, words).exception)
 
 
 def test_a_network_for_another_size_of_images_is_refused(monkeypatch):

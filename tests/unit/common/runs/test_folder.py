@@ -180,10 +180,16 @@ def test_a_lock_may_be_given_back_twice_and_taken_again(tmp_path):
 
 
 def test_a_run_of_a_trial_names_the_command_that_makes_a_paper_of_its_loss(tmp_path):
-    text = "{paper: amcl, recipe: bench, variant: null, baseline: own-loss, method: {loss: a.py:b}}"
-    (tmp_path / "config.yaml").write_text(text)
-    with pytest.raises(ConfigError, match=r"`papers try a\.py:b --save NAME` makes a paper of it"):
-        open_run(tmp_path).read_recipe()
+    text = (
+        "{{paper: {}, recipe: bench, variant: null, baseline: own-loss, method: {{loss: a.py:b}}}}"
+    )
+    for paper, mend in (
+        ("amcl", r"of a function, `papers try a\.py:b --save NAME` makes a paper"),
+        ("simcse", "`papers try` and `papers compare` alone read it"),  # a loss on sentences
+    ):
+        (tmp_path / "config.yaml").write_text(text.format(paper))
+        with pytest.raises(ConfigError, match=mend):
+            open_run(tmp_path).read_recipe()
 
 
 def test_a_folder_that_is_no_run(tmp_path):

@@ -92,7 +92,13 @@ def test_it_measures_all_that_fits_what_the_data_know():
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"every_n_epochs": 0}, "a probe needs every_n_epochs of at least 1, not 0"),
+        ({"every_n_epochs": 0}, "every_n_epochs=0: a whole number from 1 is needed"),
+        ({"every_n_epochs": "3"}, "every_n_epochs='3': a whole number from 1 is needed"),
+        ({"protocols": "knn"}, r"protocols='knn': a list of names is needed, such as \['knn'\]"),
+        ({"protocols": [3]}, "3 is no protocol"),
+        ({"knn": [5]}, r"knn=\[5\]: a dictionary of its settings is needed"),
+        ({"knn": {"k": "5"}}, "knn: k='5': int is needed, such as "),
+        ({"few_label": {"labels": 3}}, "few_label: labels=3: list is needed, such as "),
         ({"every_n_epoch": 2}, "every_n_epoch: no protocol that is measured"),
         ({"protocols": ["knnn"]}, "'knnn' is no protocol; did you mean 'knn'"),
         (
@@ -131,6 +137,17 @@ def test_looks_begin_before_the_first_step_and_one_that_fails_ends_no_training(t
     assert [int(row["step"]) for row in rows if row["probe/knn_top1"]] == [0, 3, 7]
     _, trainer = trained(tmp_path, protocols=["knn"], every_n_epochs=9)
     assert "probe/knn_top1" in trainer.callback_metrics, "the last epoch has a look in any case"
+
+
+def test_it_says_what_it_does_not_measure_for_want_of_labels_or_training_samples(recwarn):
+    module = nn.Linear(5, 6)
+    probe(module, ((X[:64], Y[:64]), (X[64:], Y[64:])))
+    probe(module, X)
+    probe(module, (X, Y), ["isotropy"])
+    assert not [one for one in recwarn if "Probe" in str(one.message)]
+    for data in ((X, Y), (X, X[:, 0]), (X[:64], X[64:])):
+        with pytest.warns(UserWarning, match="few-label, knn, linear, .* need training and tested"):
+            assert "knn_top1" not in probe(module, data)
 
 
 def test_two_tensors_of_inputs_are_training_and_tested_samples():
