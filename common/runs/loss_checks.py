@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -26,6 +27,9 @@ TRIALS = 5
 NEAR = 1e-5  # relative, for what is equal but for rounding
 GROWTH = (64, 128, 256)
 FAR = 10.0  # times the other gradients
+# A loss that computes in float32 has finite differences of three digits.
+STOPPED = 0.02
+NARROW = 0.05  # of the value, as NT-Xent's at a temperature of 4
 
 
 PASSED, NOTE, LOOK = "passed", "note", "look at this"
@@ -36,7 +40,7 @@ BEARS = "look for exp of large scores, which logsumexp bears"
 class LossCheck:
     """A check's name, its figure in words, and its state.
 
-    A ``note`` is what such losses are like; ``look at this`` is probably wrong.
+    A ``note`` is what may be meant; ``look at this`` is probably wrong.
     """
 
     name: str
@@ -172,7 +176,7 @@ def _in_precision(own: OwnLoss, dtype: torch.dtype) -> Found:
     return PASSED if off < 0.05 else LOOK, text
 
 
-def _gradient(own: OwnLoss) -> Found:
+def _off_by(own: OwnLoss) -> float:
     """Holds the gradient against finite differences along random directions."""
     z = torch.stack(views(8, 6))
     gradient, worst = _call(own, *z)[1], 0.0
@@ -182,9 +186,13 @@ def _gradient(own: OwnLoss) -> Found:
         ahead, behind = (_call(own, *(z + sign * STEP * along))[0] for sign in (1, -1))
         slope, ours = (ahead - behind) / (2 * STEP), float((gradient * along).sum())
         worst = max(worst, abs(slope - ours) / max(abs(slope), abs(ours), 1e-6))
-    text = f"{worst:.1e} from finite differences"
-    # A loss that computes in float32 has differences of three digits.
-    if worst < 0.02:
+    return worst
+
+
+def _gradient(own: OwnLoss) -> Found:
+    worst = _off_by(own)
+    text = f"slopes differ from finite differences by {worst:.1e} of their size"
+    if worst < STOPPED:
         return PASSED, text
     return LOOK, f"{text}; right only where it stops a gradient on purpose"
 
@@ -203,9 +211,44 @@ def _agreement(own: OwnLoss) -> Found:
     alone = torch.arange(BATCH)  # a class each: others of a class have nothing in common either
     near, chance = (_call(own, z1, z2, alone)[0] for z2 in (z1 + 0.05 * others, others))
     text = f"{near:.4g} on views that agree, {chance:.4g} on views that have nothing in common"
-    if near < chance:
+    if not near < chance:
+        return LOOK, f"not below chance on views that agree; is a sign or a row wrong? {text}"
+    # Vectors that are all equal tell apart a loss with another term that is large here.
+    found = torch.tensor([near, chance, _bare_value(own, *_all_equal(z1), alone)])
+    share = float((found.max() - found.min()) / found.abs().max())
+    if share < NARROW and _same(_bare_value(own, 3 * z1, 3 * others, alone), chance):
+        told = f"{100 * share:.1f} % apart; is a temperature multiplied, or far too large?"
+        return NOTE, f"{text}, {told}"
+    return PASSED, text
+
+
+def _collapse(own: OwnLoss) -> Found:
+    """Compares vectors that are all equal with equal views that are well apart."""
+    apart = F.normalize(views(BATCH)[0], dim=1) * DIM**0.5
+    alone = torch.arange(BATCH)
+    equal, pairs = (
+        _bare_value(own, *_all_equal(apart), alone),
+        _bare_value(own, apart, apart, alone),
+    )
+    text = f"{equal:.4g} on vectors that are all equal, {pairs:.4g} on equal views well apart"
+    if not (equal < pairs or _same(equal, pairs)):  # NaN holds them apart, too
         return PASSED, text
-    return LOOK, f"not below chance on views that agree; is a sign or a row wrong? {text}"
+    if _off_by(own) >= STOPPED:
+        return PASSED, f"{text}; the stopped gradient may hold vectors apart"
+    return NOTE, f"{text}: nothing in the loss holds vectors apart"
+
+
+def _all_equal(z: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns two views in the form of ``z`` that hold its first vector alone."""
+    return z[:1].repeat(len(z), 1), z[:1].repeat(len(z), 1)
+
+
+def _bare_value(own: OwnLoss, z1: Tensor, z2: Tensor, labels: Tensor) -> float:
+    """Returns the value, finite or not; NaN where the loss fails."""
+    try:
+        return own(z1, z2, labels).item()
+    except Exception:  # whatever the user's code raises
+        return math.nan
 
 
 def _duplicate(own: OwnLoss) -> Found:
@@ -286,7 +329,7 @@ def _labels(own: OwnLoss) -> Found:
     other = _call(own, z1, z2, torch.zeros(BATCH, dtype=torch.int64))[0]
     if _same(value, other):
         return PASSED, "not used"
-    return LOOK, "they change the value: the rivals are given none"
+    return NOTE, "they change the value: the rivals are given none"
 
 
 def _cost(own: OwnLoss) -> Found:
@@ -323,6 +366,7 @@ CHECKS: dict[str, Callable[[OwnLoss], Found]] = {
     "gradient": _gradient,
     "order of the batch": _order,
     "agreement": _agreement,
+    "collapse": _collapse,
     "one duplicate": _duplicate,
     "two halves": _halves,
     "memory": _memory,
