@@ -10,6 +10,7 @@ from common.cli.compare import print_block
 from common.config.files import check_output, write_atomic
 from common.config.yaml_io import parse_overrides
 from common.errors import UsageError
+from common.registry import PROTOCOLS
 from common.results.figures import COLUMNS, as_csv, blocks_of
 
 OUTPUTS = {".json": None, ".csv": None}
@@ -18,6 +19,9 @@ OUTPUTS = {".json": None, ".csv": None}
 def split_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
     """Returns the data that words name, if any, and the settings; raises `UsageError` for more."""
     data = [word for word in words if "=" not in word or os.path.exists(word)]
+    for word in data:
+        if word in PROTOCOLS and not os.path.exists(word):
+            raise UsageError(f"{word}: is a protocol; give each an option: --protocol {word}")
     if len(data) > 1:
         raise UsageError(f"{data[1]}: one name of data can be given, and settings as key=value")
     return (data[0] if data else None), [word for word in words if word not in data]

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import re
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -43,6 +44,7 @@ class Measurable:
         data_digest: Of the data.
         encoders: Their vectors by name, that which was asked about first.
         form: In which images are given: their size, and the normalisation of a library's network.
+        drawn: Whether the tested samples were drawn, by the seed.
     """
 
     what: str
@@ -51,6 +53,7 @@ class Measurable:
     data_digest: str
     encoders: dict[str, Vectors]
     form: dict[str, Any] = field(default_factory=dict)
+    drawn: bool = False
 
 
 class Embedding(nn.Module):
@@ -97,11 +100,31 @@ class FunctionEncoder(nn.Module):
 
     def embed(self, images: Tensor) -> Tensor:
         """Returns what the function gives, ``(batch, dim)``; grey images are repeated."""
-        return _vectors_of(self.name, self.function(_colour(images)), len(images))
+        return _vectors_of(self.name, self.function, _colour(images))
 
 
-def _vectors_of(name: str, given: Any, rows: int) -> Tensor:
-    """Returns what a function of the user's gave; raises `DataError` where that is no vectors."""
+def what_failed(name: str, error: Exception) -> str:
+    """Returns type, text and, in the user's file, line of what ``file.py:name`` raised."""
+    file, frames = name.rpartition(":")[0], traceback.extract_tb(error.__traceback__)
+    lines = [each.lineno for each in frames if Path(each.filename).name == file]
+    where = f" at line {lines[-1]} of {file}" if lines else ""
+    said = (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}{where}: {said}"
+
+
+def _vectors_of(name: str, function: Callable[[Any], Any], samples: Any) -> Tensor:
+    """Returns the vectors of ``samples`` that a function of the user's gives.
+
+    Raises:
+        DataError: It fails, or gives something else.
+    """
+    rows = len(samples)
+    try:
+        given = function(samples)
+    except LikewiseError:
+        raise
+    except Exception as error:  # whatever the user's code raises
+        raise DataError(f"{name}: {what_failed(name, error)}") from error
     try:
         found = given.detach() if isinstance(given, Tensor) else torch.from_numpy(np.array(given))
     except (TypeError, ValueError):  # nothing, text, or rows of several lengths
@@ -168,7 +191,19 @@ def _of_file(path: Path, data: str | None, seed: int) -> Measurable:
     files = [each for each in (path, tested) if each is not None]
     digest = digest_of_parts(file_digest(each) for each in files)
     name = " and ".join(each.name for each in files)
-    return Measurable(path.name, name, digest, digest_of_known(vectors), {path.name: vectors})
+    return Measurable(
+        what=path.name,
+        data=name,
+        digest=digest,
+        data_digest=digest_of_known(vectors),
+        encoders={path.name: vectors},
+        drawn=_is_drawn(vectors),
+    )
+
+
+def _is_drawn(vectors: Vectors) -> bool:
+    """Tells whether a file's tested rows were drawn; ``whole`` is what reads no label then."""
+    return vectors.train is not None and vectors.whole is not None
 
 
 def digest_of_parts(parts: Iterable[str | bytes]) -> str:
@@ -321,7 +356,7 @@ def _of_function(path: Path, name: str, data: str | None, seed: int) -> Measurab
 
         def encode(samples: NDArray[Any]) -> Tensor:
             given = samples.tolist() if samples.dtype.kind in "US" else torch.from_numpy(samples)
-            return _vectors_of(what, function(given), len(samples)).cpu()
+            return _vectors_of(what, function, given).cpu()
 
         return _on_texts(what, data, digest, {what: encode}, seed)
     return _on_images(
@@ -346,7 +381,7 @@ def _on_images(
     form: dict[str, Any] = {"test_resize": round(SIZE * 8 / 7), "test_crop": SIZE}
     images = ImageData(ImageConfig(**place, holdout=0.0, **form), seed)
     images.load()
-    if folder.is_dir() and len(find_parts(folder)) == 1:
+    if drawn := folder.is_dir() and len(find_parts(folder)) == 1:
         _draw_tested(images, seed)
     encoders = {}
     for name, build in networks.items():
@@ -361,7 +396,7 @@ def _on_images(
     images.config = replace(images.config, test_resize=None, test_crop=None)
     encoders["raw"] = images.references("test")["raw"].vectors
     shown = folder.name if folder.is_dir() else data
-    return Measurable(what, shown, digest, images.fingerprint, encoders, form)
+    return Measurable(what, shown, digest, images.fingerprint, encoders, form, drawn)
 
 
 def _draw_tested(images: Any, seed: int) -> None:
@@ -420,7 +455,8 @@ def _on_texts(what: str, data: str, digest: str, encoders: dict[str, Any], seed:
     path = Path(data).expanduser()
     found = {name: as_vectors(path, None, encode, seed) for name, encode in encoders.items()}
     found["raw"] = as_vectors(path, None, _counted_words, seed)
-    return Measurable(what, path.name, digest, file_digest(path)[:16], found)
+    known = digest_of_parts([file_digest(path), digest_of_known(found["raw"])])
+    return Measurable(what, path.name, digest, known, found, drawn=_is_drawn(found["raw"]))
 
 
 def _counted_words(texts: NDArray[Any]) -> Tensor:
@@ -463,4 +499,6 @@ def of_run(run: Path, data: str, seed: int) -> Measurable:
         digest_of_known(next(iter(found.values()))),
         _digest_of_arrays(experiment.module),
     )
-    return Measurable(opened.path.name, path.name, digest, known, found)
+    return Measurable(
+        opened.path.name, path.name, digest, known, found, drawn=_is_drawn(found["untrained"])
+    )

@@ -2,7 +2,6 @@
 
 import math
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from common.config.schema import Recipe
 from common.errors import UsageError, outline
 from common.losses.infonce import nt_xent
+from common.runs.encoders import what_failed
 from common.runs.own_loss import OwnLoss
 from common.training.fit import prepare
 
@@ -137,10 +137,7 @@ def _call(
     except UsageError:
         raise
     except Exception as error:  # whatever the user's code raises
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        said = (str(error).splitlines() or [""])[0]
-        where = f"line {last.lineno} of {last.filename.rpartition('/')[2]}"
-        raise UsageError(f"{place}: {type(error).__name__} at {where}: {said}") from error
+        raise UsageError(f"{place}: {what_failed(own.name, error)}") from error
     value, gradient = loss.item(), z.grad
     if gradient is None or not math.isfinite(value) or not gradient.isfinite().all():
         what = f"is {value}" if not math.isfinite(value) else "has a gradient that is not finite"
