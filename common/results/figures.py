@@ -3,22 +3,30 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.errors import DataError
+from common.errors import DataError, shown
 from common.results.metrics import arrow
 from common.results.pages.document import Block, Heading, Paragraph, Table
 
 KIND = "likewise evaluation 1"
-COLUMNS = ("what", "data", "data_digest", "encoder", "metric", "value", "low", "high", "rows")
+COLUMNS = (
+    *("what", "data", "data_digest", "encoder", "metric", "value", "low", "high", "rows"),
+    *("seed", "protocol", "settings"),
+)
 CHANCE = "chance"
+DRAWS = f"draws of {CHANCE}"
+DIMENSIONS = "dimensions"
+NEAR = "knn.k"
 SAYS = (
     "Brackets hold the 95 % interval over the tested rows: how the value would vary with other "
     "rows, not with another training, which seeds would tell. A metric without one is no mean over "
-    "rows."
+    f"the tested rows. `{CHANCE}`, of random vectors, is the mean of its draws where other columns "
+    "have brackets, and else the first draw."
 )
 APART = (
     "The tables stand apart since their data differ: other samples, labels, order or tested rows, "
@@ -42,12 +50,14 @@ class Evaluation:
         data: The data, in words.
         data_digest: Of the data.
         seed: Of splits that were drawn, protocols and random vectors.
-        samples: How many, by part, and the length of a vector.
+        samples: How many, by part, and how often `CHANCE` was drawn.
         protocols: Their settings, by name.
         encoders: Figures by encoder and metric, those of what was asked about first.
         versions: Of the libraries.
         form: In which images were given: size, mean and deviation.
         measures: What each protocol measures, in words.
+        drawn: Whether the tested rows were drawn, by the seed.
+        measured_by: The protocol of each metric.
     """
 
     what: str
@@ -61,12 +71,26 @@ class Evaluation:
     versions: dict[str, str]
     form: dict[str, Any] = field(default_factory=dict)
     measures: dict[str, str] = field(default_factory=dict)
+    drawn: bool = False
+    measured_by: dict[str, str] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yields a row of `COLUMNS` for each figure."""
         for encoder, figures in self.encoders.items():
             for metric, figure in figures.items():
-                yield self.what, self.data, self.data_digest, encoder, metric, *figure
+                protocol = self.measured_by.get(metric, "")
+                set_to = self.protocols.get(protocol, {}).items()
+                settings = "; ".join(f"{key}={shown(value)}" for key, value in set_to)
+                said = (self.seed, protocol, settings)
+                yield self.what, self.data, self.data_digest, encoder, metric, *figure, *said
+
+    def settings(self) -> dict[str, str]:
+        """Returns the seed and the settings of all protocols, by their keys."""
+        return {"seed": str(self.seed)} | {
+            f"{protocol.replace('-', '_')}.{key}": shown(value)
+            for protocol, settings in self.protocols.items()
+            for key, value in settings.items()
+        }
 
     def to_json(self) -> str:
         """Returns the file's content."""
@@ -82,11 +106,13 @@ def is_evaluation(path: Path) -> bool:
 
 
 def read_evaluation(path: Path) -> Evaluation:
-    """Reads a file that `Evaluation.to_json` gave; raises `DataError` where it is broken."""
+    """Reads a file that `Evaluation.to_json` gave; raises `DataError` for any other."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         known = Evaluation.__dataclass_fields__
         return Evaluation(**{name: value for name, value in values.items() if name in known})
+    except OSError as error:
+        raise DataError(f"{path}: no result of papers evaluate: {error.strerror}") from None
     except (AttributeError, ValueError, TypeError) as error:
         raise DataError(f"{path}: no result of papers evaluate: {error}") from None
 
@@ -103,7 +129,7 @@ def as_csv(found: Iterable[Evaluation]) -> str:
 def blocks_of(found: Sequence[Evaluation], metrics: Sequence[str] = ()) -> list[Block]:
     """Returns a table for the evaluations of each data set, a column an encoder.
 
-    What learns nothing stands once, from the first evaluation that has it.
+    Settings stand at the columns where they differ.
 
     Args:
         found: Evaluations.
@@ -113,14 +139,7 @@ def blocks_of(found: Sequence[Evaluation], metrics: Sequence[str] = ()) -> list[
     digests = dict.fromkeys(one.data_digest for one in found)
     for digest in digests:
         own = [one for one in found if one.data_digest == digest]
-        columns: dict[str, Figures] = {}
-        for one in own:
-            asked, *others = one.encoders
-            columns[_free(one.what, columns)] = one.encoders[asked]
-            for name in others:
-                # An untrained network is that of its own shape alone.
-                called = f"{one.what} {name}" if name == "untrained" and len(own) > 1 else name
-                columns.setdefault(called, one.encoders[name])
+        columns = _columns(own)
         names = dict.fromkeys(name for figures in columns.values() for name in figures)
         rows = [
             [name + arrow(name), *(_cell(figures.get(name)) for figures in columns.values())]
@@ -128,10 +147,11 @@ def blocks_of(found: Sequence[Evaluation], metrics: Sequence[str] = ()) -> list[
             if not metrics or name in metrics
         ]
         counts = ", ".join(f"{count:,} {part}" for part, count in own[0].samples.items())
-        if near := dict.fromkeys(
-            str(one.protocols["knn"]["k"]) for one in own if "knn" in one.protocols
-        ):
-            counts += f"; knn.k={' and '.join(near)}"
+        if own[0].drawn:
+            counts += f"; the tested rows were drawn by seed={own[0].seed}"
+        near = {one.settings()[NEAR] for one in own if "knn" in one.protocols}
+        if len(near) == 1:
+            counts += f"; {NEAR}={near.pop()}"
         blocks += [Heading(2, f"{own[0].data}: {counts}"), Table(["metric", *columns], rows)]
     says = f"{APART} {SAYS}" if len(digests) > 1 else SAYS
     measures = dict.fromkeys(text for one in found for text in one.measures.values())
@@ -140,6 +160,40 @@ def blocks_of(found: Sequence[Evaluation], metrics: Sequence[str] = ()) -> list[
         *map(Paragraph, measures),
         Paragraph(says + UNPAIRED * (len(found) > len(digests))),
     ]
+
+
+def _columns(found: Sequence[Evaluation]) -> dict[str, Figures]:
+    """Returns figures by what stands at their column.
+
+    What learns nothing stands once where results with the same settings agree on it.
+    """
+    values: dict[str, set[str]] = {}
+    for one in found:
+        for key, value in one.settings().items():
+            values.setdefault(key, set()).add(value)
+    columns: list[tuple[str, str, dict[str, Sequence[float | None]]]] = []
+    for one in found:
+        differing = [f"{k}={v}" for k, v in one.settings().items() if len(values[k]) > 1]
+        asked, *others = one.encoders
+        whole = " ".join([one.what, *differing])
+        columns.append((whole, whole, {**one.encoders[asked]}))
+        for name in others:
+            called, figures = " ".join([name, *differing]), one.encoders[name]
+            for _, other, held in columns:
+                if other == called and _agree(held, figures):
+                    held.update(figures)
+                    break
+            else:
+                columns.append((f"{whole} {name}", called, {**figures}))
+    often = Counter(called for _, called, _ in columns)
+    named: dict[str, Figures] = {}
+    for whole, called, figures in columns:
+        named[_free(called if often[called] == 1 else whole, named)] = figures
+    return named
+
+
+def _agree(one: Figures, other: Figures) -> bool:
+    return all(_cell(one[name]) == _cell(other[name]) for name in one.keys() & other.keys())
 
 
 def _free(name: str, taken: Mapping[str, Any]) -> str:
@@ -152,5 +206,5 @@ def _cell(figure: Sequence[float | None] | None) -> str:
     if figure is None or figure[0] is None:
         return "-"
     value, low, high = figure[:3]
-    said = f"{value:.4g}"
+    said = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
     return said if low is None or high is None else f"{said} [{low:.4g}, {high:.4g}]"

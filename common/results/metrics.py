@@ -9,7 +9,7 @@ ERROR = re.compile(
 # Metrics that do not say how good an encoder is.
 BESIDE = re.compile(
     r"_std$|_train_|_chance$|effective_rank$|rankme$|heads_used$|uncertainty$|isotropy$|alignment$|uniformity(_\w+)?$"
-    r"|association_.*_(effect|p|p_holm)$"
+    r"|^dimensions$|association_.*_(effect|p|p_holm)$"
     r"|tolerance(_eq11)?$|positive_similarity$|top_negative_\d+$"
 )
 

@@ -4,6 +4,7 @@ import inspect
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -11,14 +12,18 @@ from threadpoolctl import threadpool_limits
 
 from common.config.build import COMMAND_LINE, build
 from common.errors import ConfigError, DataError
-from common.evaluation.config import evaluation_schema, section_name
+from common.evaluation.config import EvaluationConfig, evaluation_schema, section_name
 from common.evaluation.measure import Figure, at_chance, evaluation_of, measure
 from common.evaluation.vectors import Vectors
 from common.registry import PROTOCOLS, load
-from common.results.figures import CHANCE, Evaluation, Figures
+from common.results.figures import CHANCE, DIMENSIONS, DRAWS, Evaluation, Figures
 from common.results.metrics import ERROR
 from common.runs.encoders import Measurable
 from common.runs.environment import LIBRARIES, installed_versions
+
+# Random vectors are drawn so often that all draws have about so many rows, within bounds.
+ROWS_AT_CHANCE, MOST_DRAWS = 20_000, 20
+ByProtocol = dict[str, dict[str, Figure]]
 
 
 def check_keys(settings: dict[str, Any]) -> None:
@@ -50,6 +55,11 @@ def measure_all(
                 f"{COMMAND_LINE}: {key}: {other} is not among what is measured, "
                 f"{', '.join(config.protocols)}; ask for it with --protocol {other}"
             )
+    if "retrieval" in config.protocols:
+        retrieval: Any = config.settings("retrieval")
+        classes = len(asked.classed.known.unique())
+        # Among no more classes than k each is found.
+        retrieval.cutoffs = [k for k in retrieval.cutoffs if k < classes]
     config, _ = build(config, [(COMMAND_LINE, settings)])
     needs = {need for name in config.protocols for need in config.settings(name).needs}
     if asked.train is not None and needs & {"classes", "training classes"}:
@@ -59,28 +69,77 @@ def measure_all(
                 f"{found.data}: its training rows have one class alone; take other labels, leave "
                 "them out, or name a --protocol that needs none"
             )
-    encoders = {
-        **found.encoders,
-        CHANCE: replace(at_chance(asked, seed), sentences=asked.sentences),
-    }
+    samples = _samples(asked)
     with torch.no_grad(), threadpool_limits(torch.get_num_threads()):
-        figures: dict[str, Figures] = {
-            name: {metric: _cut(metric, one) for metric, one in measure(each, config, seed).items()}
-            for name, each in encoders.items()
-        }
+        measured = {name: _by_protocol(each, config, seed) for name, each in found.encoders.items()}
+        measured[CHANCE] = _at_chance(asked, config, seed, samples[DRAWS])
     return Evaluation(
         what=found.what,
         digest=found.digest,
         data=found.data,
         data_digest=found.data_digest,
         seed=seed,
-        samples=_samples(asked),
+        samples=samples,
         protocols={name: asdict(config.settings(name)) for name in config.protocols},  # type: ignore[call-overload]
-        encoders=figures,
+        encoders={
+            name: _figures(found.encoders.get(name, asked), each) for name, each in measured.items()
+        },
         form=found.form,
         versions=installed_versions(*LIBRARIES.values()),
         measures={name: _in_words(name) for name in config.protocols},
+        drawn=found.drawn,
+        measured_by={
+            metric: protocol
+            for each in measured.values()
+            for protocol, figures in each.items()
+            for metric in figures
+        },
     )
+
+
+def _by_protocol(vectors: Vectors, config: EvaluationConfig, seed: int) -> ByProtocol:
+    return {
+        name: measure(vectors, replace(config, protocols=[name]), seed) for name in config.protocols
+    }
+
+
+def _at_chance(asked: Vectors, config: EvaluationConfig, seed: int, draws: int) -> ByProtocol:
+    """Returns the figures of random vectors, the mean of draws where there are intervals.
+
+    What has none is costly, as k-means, and hardly varies.
+    """
+    drawn = (
+        replace(at_chance(asked, draws * seed + place), sentences=asked.sentences)
+        for place in range(draws)
+    )
+    found = _by_protocol(next(drawn), config, seed)
+    of_rows = [
+        name
+        for name, figures in found.items()
+        if any(one.low is not None for one in figures.values())
+    ]
+    config = replace(config, protocols=of_rows)
+    all_draws = [found, *(_by_protocol(vectors, config, seed) for vectors in drawn)]
+    means = {
+        name: {
+            metric: Figure(fmean(one[name][metric].value for one in all_draws))
+            for metric in found[name]
+        }
+        for name in of_rows
+    }
+    return found | means
+
+
+def _figures(vectors: Vectors, measured: ByProtocol) -> Figures:
+    """Returns the length of a vector, and what was measured, by metric."""
+    return {
+        DIMENSIONS: [vectors.test.x.shape[1], None, None, None],
+        **{
+            metric: _cut(metric, one)
+            for figures in measured.values()
+            for metric, one in figures.items()
+        },
+    }
 
 
 def _in_words(protocol: str) -> str:
@@ -105,6 +164,6 @@ def _samples(vectors: Vectors) -> dict[str, int]:
     classes = len(vectors.classed.known.unique())
     return {
         **found,
-        "dimensions": vectors.test.x.shape[1],
         **({"classes": classes} if classes else {}),
+        DRAWS: min(max(ROWS_AT_CHANCE // sum(found.values()), 1), MOST_DRAWS),
     }

@@ -15,7 +15,7 @@ from common.cli.evaluate import split_words
 from common.cli.main import app
 from common.config.files import file_digest
 from common.errors import ConfigError, DataError, UsageError
-from common.evaluation.measure import Figure
+from common.evaluation.measure import Figure, at_chance, evaluation_of, measure
 from common.results.figures import Evaluation, as_csv, blocks_of, is_evaluation, read_evaluation
 from common.results.pages.document import to_latex
 from common.runs import encoders
@@ -48,6 +48,8 @@ def test_labels_split_rows_by_class_and_a_split_that_is_told_counts(tmp_path):
     assert len(drawn.train.x) + len(drawn.test.x) == len(drawn.measured.x) == 90
     split = np.where(np.arange(90) < 60, "train", "test")
     told = as_vectors(wrote(tmp_path / "b.npz", x=X, y=Y, split=split), None, None, 0)
+    drawn_of = {n: find_measurable(str(tmp_path / n), None, 0).drawn for n in ("a.npz", "b.npz")}
+    assert drawn_of == {"a.npz": True, "b.npz": False}
     assert torch.equal(told.test.x, torch.from_numpy(X[60:])) and told.whole is None
     both = as_vectors(tmp_path / "a.npz", tmp_path / "b.npz", None, 0)
     assert len(both.train.x) == len(both.test.x) == 90
@@ -179,6 +181,7 @@ def test_one_class_is_refused_where_classes_are_told_apart(tmp_path):
         (lambda x: x[1:].flatten(1).tolist(), "for 6 samples"),
         (lambda x: None, "returned NoneType for 6"),
         (lambda x: x.flatten(1) / 0, "NaN or infinity in 6 of 6 vectors"),
+        (lambda x: x @ 3, "f.py:f: TypeError: "),
     ],
 )
 def test_what_a_function_returns_is_checked(function, message):
@@ -194,13 +197,13 @@ def test_grey_images_have_three_channels_for_a_function_and_raw_is_what_is_store
     assert found.encoders["raw"].test.x.shape == (1000, 400)
 
 
-def evaluation(tmp_path, name="a.npz", shift=0.0):
-    path = wrote(tmp_path / name, embeddings=X + shift, labels=Y)
-    return measure_all(find_measurable(str(path), None, 0), ["knn", "isotropy"], {"knn.k": 3}, 0)
+def evaluation(tmp_path, name="a.npz", x=X, protocols=("knn", "isotropy"), k=3, seed=0):
+    path = wrote(tmp_path / name, embeddings=x, labels=Y)
+    return measure_all(find_measurable(str(path), None, 0), protocols, {"knn.k": k}, seed)
 
 
 def test_a_result_is_read_again_and_two_of_the_same_rows_share_a_table(tmp_path):
-    first, second = evaluation(tmp_path), evaluation(tmp_path, "b.npz", shift=1.0)
+    first, second = evaluation(tmp_path), evaluation(tmp_path, "b.npz", X + 1)
     file = tmp_path / "r.json"
     file.write_text(first.to_json())
     assert is_evaluation(file) and read_evaluation(file) == Evaluation(
@@ -212,14 +215,71 @@ def test_a_result_is_read_again_and_two_of_the_same_rows_share_a_table(tmp_path)
     assert (
         table.header == ["metric", "a.npz", "chance", "b.npz"] and "not with another" in says.text
     )
-    assert head.text.endswith("; knn.k=3") and "no values of rows" in says.text
+    assert head.text.endswith("; the tested rows were drawn by seed=0; knn.k=3")
+    assert "no values of rows" in says.text
     moved = blocks_of([first, replace(second, data_digest="other")])
     assert "tables stand apart" in moved[-1].text and "no values of rows" not in moved[-1].text
-    knn, isotropy = table.rows
+    dimensions, knn, isotropy = table.rows
+    assert dimensions == ["dimensions", "8", "8", "8"]
     assert knn[0] == "knn_top1 ↑" and knn[1].count("[") == 1 and isotropy[0] == "isotropy"
-    assert len(as_csv([first]).splitlines()) == 1 + 2 * 2
+    assert len(as_csv([first]).splitlines()) == 1 + 2 * 3
     latex = to_latex([table])
     assert r"knn\_top1 $\uparrow$ & " in latex and latex.count(r"\\") == 1 + len(table.rows)
+
+
+def test_settings_that_differ_stand_at_the_columns_and_in_csv(tmp_path):
+    found = [evaluation(tmp_path, k=3), evaluation(tmp_path, k=5, seed=1)]
+    head, table, *_ = blocks_of(found)
+    names = ["a.npz seed=0 knn.k=3", "chance seed=0 knn.k=3"]
+    assert table.header[:3] == ["metric", *names] and "knn.k" not in head.text
+    assert table.header[3:] == ["a.npz seed=1 knn.k=5", "chance seed=1 knn.k=5"]
+    lines = [line for line in as_csv(found).splitlines() if ",a.npz,knn_top1," in line]
+    assert [line.partition(",k=")[0][-5:] for line in lines] == ["0,knn", "1,knn"]
+    assert [",k=3;" in line for line in lines] == [True, False]
+
+
+def test_what_learns_nothing_is_one_column_where_results_agree_and_else_several(tmp_path):
+    found = [
+        evaluation(tmp_path, "a.npz", protocols=["knn"]),
+        evaluation(tmp_path, "b.npz", X + 1),
+        evaluation(tmp_path, "c.npz", X[:, :5]),
+    ]
+    table = blocks_of(found[:2])[1]
+    assert table.header == ["metric", "a.npz", "chance", "b.npz"]
+    assert all(row[2] != "-" for row in table.rows)
+    table = blocks_of(found)[1]
+    assert table.header[2:] == ["a.npz chance", "b.npz", "c.npz", "c.npz chance"]
+    assert table.rows[0][1:] == ["8", "8", "8", "5", "5"]
+
+
+def test_chance_is_the_mean_of_draws_where_a_metric_is_a_mean_over_rows(tmp_path):
+    path = str(wrote(tmp_path / "a.npz", embeddings=X, labels=Y))
+    asked = find_measurable(path, None, 1)
+    found = measure_all(asked, ["knn", "isotropy"], {}, 1)
+    config = evaluation_of(asked.encoders["a.npz"], ["knn", "isotropy"])
+    draws = [measure(at_chance(asked.encoders["a.npz"], 20 + i), config, 1) for i in range(20)]
+    assert found.samples["draws of chance"] == 20
+    assert found.encoders["chance"]["knn_top1"] == pytest.approx(
+        [np.mean([each["knn_top1"].value for each in draws]), None, None, None]
+    )
+    assert found.encoders["chance"]["isotropy"][0] == draws[0]["isotropy"].value
+
+
+def test_a_recall_that_all_reach_is_not_measured_unless_it_is_asked_for(tmp_path):
+    asked = find_measurable(str(wrote(tmp_path / "a.npz", embeddings=X, labels=Y)), None, 0)
+    (figures, _) = measure_all(asked, ["retrieval"], {}, 0).encoders.values()
+    assert [name for name in figures if "@" in name] == ["recall@1"]
+    (figures, _) = measure_all(asked, [], {"retrieval.cutoffs": [3]}, 0).encoders.values()
+    assert figures["recall@3"][0] == 100
+
+
+def test_no_result_is_refused_by_its_name(tmp_path):
+    (tmp_path / "a.json").write_text(evaluation(tmp_path).to_json())
+    for name, said in (("b.json", "No such file"), (".", "Is a directory")):
+        words = ["compare", str(tmp_path / "a.json"), str(tmp_path / name)]
+        error = CliRunner().invoke(app, words).exception
+        assert isinstance(error, DataError)
+        assert f"{tmp_path / name}: no result of papers evaluate: {said}" in str(error)
 
 
 def test_the_bounds_of_a_share_are_shares_and_those_of_an_error_no_less_than_0():
@@ -242,6 +302,7 @@ def test_the_tested_images_of_a_folder_are_a_quarter_of_each_class_by_seed(tmp_p
     images = red_and_green(tmp_path / "images")
     found = [find_measurable(f"{tmp_path}/f.py:f", images, seed) for seed in (3, 3, 4)]
     raw = [each.encoders["raw"].test for each in found]
+    assert all(each.drawn for each in found)
     assert all(each.classes.tolist() == [0, 0, 1, 1] for each in raw)
     assert torch.equal(raw[0].x, raw[1].x) and not torch.equal(raw[0].x, raw[2].x)
     assert found[0].data_digest == found[1].data_digest != found[2].data_digest
@@ -344,6 +405,7 @@ def test_a_function_of_the_users_is_run_on_images_and_on_texts_and_its_hash_is_k
         "import torch\n"
         "def colour(images):\n    assert images.shape[1:] == (3, 224, 224)\n"
         "    return images.flatten(2).mean(2)\n"
+        "def fails(texts):\n    return length(texts)[9999]\n"
         "def length(texts):\n    return torch.tensor([[float(len(t)), 1.0] for t in texts])\n"
     )
     found = find_measurable(f"{code}:colour", red_and_green(tmp_path / "images"), 0)
@@ -357,6 +419,8 @@ def test_a_function_of_the_users_is_run_on_images_and_on_texts_and_its_hash_is_k
         find_measurable(f"{code}:length", str(tmp_path / "t.csv"), 0), ["linear", "isotropy"], {}, 0
     )
     assert texts.encoders["mine.py:length"]["linear_top1"][0] > 80
+    with pytest.raises(DataError, match=r"mine\.py:fails: IndexError at line 6 of mine\.py: index"):
+        find_measurable(f"{code}:fails", str(tmp_path / "t.csv"), 0)
     # `isotropy` of texts is that of their tokens.
     for figures in texts.encoders.values():
         assert "sentence_isotropy" in figures and "isotropy" not in figures
@@ -374,5 +438,9 @@ def test_what_is_neither_is_refused_with_what_there_is(tmp_path):
     with pytest.raises(DataError, match="give a file that exists"):
         find_measurable("nothing.npz", None, 0)
     assert split_words(["images", "knn.k=3"]) == ("images", ["knn.k=3"])
+    with pytest.raises(
+        UsageError, match="linear: is a protocol; give each an option: --protocol l"
+    ):
+        split_words(["linear", "retrieval"])
     with pytest.raises(UsageError, match="one name of data"):
         split_words(["images", "more"])
