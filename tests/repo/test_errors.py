@@ -14,7 +14,7 @@ WITH_COMMANDS = "common/evaluation/text_config.py"
 KEYS = re.compile(
     r"--\w|[a-z_]+\.|unknown |command line: |papers[ /]|meta-path |train/loss"
     r"|standard output|INPUT: |open_clip:|row |item |labels: |protocols: "
-    r"|(text_)?backbone|this encoder |a probe "
+    r"|(text_)?backbone|this encoder |a probe |(protocols|every_n_epochs)="
     r"|(arm|baseline|checkpoints|data|evaluation|paper|seed|trainer)\b"
 )
 
