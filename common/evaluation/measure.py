@@ -1,8 +1,9 @@
 """All protocols that fit some vectors, with intervals over the tested rows."""
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from common.errors import ConfigError, DataError, suggest
 from common.evaluation.config import (
+    KNOWN,
     EvaluationConfig,
     evaluation_schema,
     fitting,
@@ -27,6 +29,12 @@ from common.registry import PROTOCOLS, load
 Z = 1.959964
 # What measures vectors is one of `PROTOCOLS` under this name of a data module.
 VECTORS = "vectors"
+HOLDS = {
+    "above": operator.gt,
+    "at_least": operator.ge,
+    "below": operator.lt,
+    "at_most": operator.le,
+}
 
 
 class Figure(NamedTuple):
@@ -54,11 +62,11 @@ def evaluation_of(
 
     Raises:
         ConfigError: A protocol that is asked for does not exist or does not fit, or a setting that
-            does not exist.
+            does not exist or is not allowed.
     """
     require_settings(names, settings)
     chosen = list(names) or fitting(VECTORS, vectors.known)
-    kind = evaluation_schema(*((name, PROTOCOLS[name]) for name in _known(chosen)))
+    kind = evaluation_schema(*((name, PROTOCOLS[name]) for name in chosen))
     config = kind(protocols=chosen)
     for name in chosen:
         section = config.settings(name)
@@ -78,38 +86,68 @@ def evaluation_of(
     return config
 
 
-def require_settings(names: Sequence[str], settings: Mapping[str, dict[str, Any]]) -> None:
-    """Raises `ConfigError` for what is no protocol, or no setting, or of another type."""
+def require_settings(
+    names: Sequence[str], settings: Mapping[str, dict[str, Any]], arguments: Sequence[str] = ()
+) -> None:
+    """Refuses what needs more than vectors, and settings that do not exist or are not allowed.
+
+    Args:
+        names: Protocols that are asked for; none: all that measure vectors.
+        settings: By protocol, with ``_`` for ``-``.
+        arguments: What the caller takes beside them, one of which may have been meant.
+
+    Raises:
+        ConfigError: With the name or the setting.
+    """
     if isinstance(names, str) or not isinstance(names, Sequence):
         raise ConfigError(f"protocols={names!r}: a list of names is needed, such as ['knn']")
-    keys = {section_name(name): name for name in _known(names) or PROTOCOLS}
-    for key, given in settings.items():
-        if key not in keys:
-            raise ConfigError(f"{key}: no protocol that is measured{suggest(key, [*keys])}")
-        if not isinstance(given, Mapping):
-            raise ConfigError(f"{key}={given!r}: a dictionary of its settings is needed")
-        defaults = vars(load(PROTOCOLS[keys[key]][1])())
-        for each, value in given.items():
-            if each not in defaults:
-                hint = suggest(str(each), [*defaults])
-                raise ConfigError(f"{key}: no setting {each!r}{hint}")
-            if not _is_like(value, default := defaults[each]):
-                kind = type(default).__name__
-                raise ConfigError(f"{key}: {each}={value!r}: {kind} is needed, such as {default!r}")
-
-
-def _is_like(value: Any, default: Any) -> bool:
-    """Tells whether ``value`` is of the type of ``default``; None stands for any."""
-    kinds = {int: Integral, float: Real}
-    return default is None or isinstance(value, kinds.get(type(default), type(default)))
-
-
-def _known(names: Sequence[str]) -> Sequence[str]:
+    able = fitting(VECTORS, KNOWN)
     for name in names:
         if name not in PROTOCOLS:
-            hint = suggest(str(name), [*PROTOCOLS])
-            raise ConfigError(f"protocols: {name!r} is no protocol{hint}")
-    return names
+            raise ConfigError(f"protocols: {name!r} is no protocol{suggest(str(name), able)}")
+        if name not in able:
+            raise ConfigError(
+                f"protocols: {name} needs more than vectors; those of vectors: {', '.join(able)}"
+            )
+    keys = {section_name(name): name for name in names or able}
+    for key, given in settings.items():
+        if key not in keys:
+            hint = suggest(key, [*keys, *arguments])
+            raise ConfigError(f"{key}: no protocol that is measured{hint}")
+        if not isinstance(given, Mapping):
+            raise ConfigError(f"{key}={given!r}: a dictionary of its settings is needed")
+        section = load(PROTOCOLS[keys[key]][1])()
+        known = {entry.name: entry.metadata for entry in fields(section)}
+        for each, value in given.items():
+            if each not in known:
+                hint = suggest(str(each), [*known])
+                raise ConfigError(f"{key}: no setting {each!r}{hint}")
+            if wrong := _refused(value, getattr(section, each), known[each]):
+                raise ConfigError(f"{key}: {each}={value!r}: {wrong}")
+
+
+def _refused(value: Any, default: Any, metadata: Mapping[str, Any]) -> str:
+    """Returns what is wrong with a setting, as the command line has it; nothing if it is allowed.
+
+    Args:
+        value: The setting.
+        default: It has the type of this one; None stands for any.
+        metadata: Of the field, from `common.settings.setting`.
+    """
+    if isinstance(value, list) and isinstance(default, list):
+        found = (_refused(each, one, metadata) for each in value for one in default[:1])
+        return next(filter(None, found), "")
+    kinds = {int: Integral, float: Real}
+    if default is not None and not isinstance(value, kinds.get(type(default), type(default))):
+        return f"{type(default).__name__} is needed, such as {default!r}"
+    if isinstance(value, Real) and not math.isfinite(value):
+        return "a finite number is needed"
+    if isinstance(choices := metadata.get("choices"), tuple) and value not in choices:
+        return f"unknown value{suggest(str(value), list(choices))}"
+    for name, bound in metadata.get("bounds", {}).items():
+        if bound is not None and not HOLDS[name](value, bound):
+            return f"must be {name.replace('_', ' ')} {bound}"
+    return ""
 
 
 def _fitted(name: str, vectors: Vectors) -> dict[str, Any]:

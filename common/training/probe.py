@@ -44,9 +44,12 @@ def probe(
         settings: Of protocols, as ``knn={"k": 5}``.
 
     Raises:
-        ConfigError: A protocol that does not exist or does not fit.
+        ConfigError: A protocol that does not exist or does not fit, a setting that does not exist
+            or is not allowed, or what is no module.
         DataError: Batches of another form, or what is no vector.
     """
+    if not isinstance(module, nn.Module):
+        raise ConfigError(f"{outline(module)}: a probe takes a Module of torch")
     states, generators = random_states(), [(each, each.get_state()) for each in _generators(data)]
     with evaluating(module), torch.inference_mode(False), torch.no_grad():
         parts = [_embed_all(module, each) for each in (data if _is_pair(data) else (data,))]
@@ -78,7 +81,8 @@ class Probe(Callback):
         settings: Of protocols, as ``knn={"k": 5}``.
 
     Raises:
-        ConfigError: A protocol or a setting that does not exist, or is of another type.
+        ConfigError: A protocol that does not exist or needs more than vectors, or a setting that
+            does not exist or is not allowed.
     """
 
     def __init__(
@@ -91,7 +95,7 @@ class Probe(Callback):
     ) -> None:
         if not isinstance(every_n_epochs, int) or every_n_epochs < 1:
             raise ConfigError(f"every_n_epochs={every_n_epochs!r}: a whole number from 1 is needed")
-        require_settings(protocols, settings)
+        require_settings(protocols, settings, ("every_n_epochs", "prefix", "protocols"))
         self.data, self.protocols, self.every_n_epochs = data, protocols, every_n_epochs
         self.prefix, self.settings = prefix, settings
 
@@ -139,7 +143,9 @@ def _embed_all(module: nn.Module, data: Any) -> Part:
         is_pair = isinstance(batch, list | tuple) and len(batch) == 2
         inputs, own = batch if is_pair else (batch, None)
         if not isinstance(inputs, Tensor):
-            raise DataError(f"{outline(batch)}: a probe takes batches (inputs, labels), or inputs")
+            raise DataError(
+                f"{outline(batch)}: a probe takes tensors: batches (inputs, labels), or inputs"
+            )
         h = embed(inputs.to(device))
         if not isinstance(h, Tensor) or h.ndim != 2:
             raise DataError(f"{outline(h)}: a probe takes one vector a sample, (batch, dim)")

@@ -106,6 +106,21 @@ def test_it_measures_all_that_fits_what_the_data_know():
             "knn: no protocol that is measured",
         ),
         ({"knn": {"kk": 5}}, "knn: no setting 'kk'; did you mean 'k'"),
+        ({"knn": {"k": 0}}, "knn: k=0: must be at least 1"),
+        ({"knn": {"temperature": 0.0}}, "knn: temperature=0.0: must be above 0"),
+        ({"knn": {"temperature": torch.inf}}, "temperature=inf: a finite number is needed"),
+        ({"few_label": {"labels": [1, 0]}}, r"labels=\[1, 0\]: must be at least 1"),
+        ({"few_label": {"labels": ["1"]}}, r"labels=\['1'\]: int is needed, such as 1"),
+        ({"regression_probe": {"loss": "l2"}}, "loss='l2': unknown value; known: l1, mse"),
+        ({"every_epoch": 5}, "every_epoch: no protocol .*; did you mean 'every_n_epochs'"),
+        ({"finetune": {"epochs": 1}}, "finetune: no protocol that is measured; known: .*knn"),
+        *(
+            ({"protocols": [name]}, f"protocols: {name} needs more than vectors; .* knn, linear")
+            for name in (
+                *("finetune", "linear-sgd", "uniformity-tolerance", "association", "zero-shot"),
+                *("node-probe", "factors", "ranking", "series-svm", "text-transfer"),
+            )
+        ),
     ],
 )
 def test_what_does_not_exist_is_refused_where_it_is_written(settings, says):
@@ -139,13 +154,22 @@ def test_looks_begin_before_the_first_step_and_one_that_fails_ends_no_training(t
     assert "probe/knn_top1" in trainer.callback_metrics, "the last epoch has a look in any case"
 
 
+def test_what_is_no_module_and_what_is_no_tensor_is_named():
+    with pytest.raises(ConfigError, match="function: a probe takes a Module of torch"):
+        probe(lambda x: x, (TRAIN, TEST))
+    x, y = X.numpy(), Y.numpy()
+    for data in ((x, y), ((x, y), (x, y))):
+        with pytest.raises(DataError, match=r"^ndarray\(.*\): a probe takes tensors: batches"):
+            probe(nn.Linear(5, 4), data)
+
+
 def test_it_says_what_it_does_not_measure_for_want_of_labels_or_training_samples(recwarn):
     module = nn.Linear(5, 6)
     probe(module, ((X[:64], Y[:64]), (X[64:], Y[64:])))
     probe(module, X)
     probe(module, (X, Y), ["isotropy"])
     assert not [one for one in recwarn if "Probe" in str(one.message)]
-    for data in ((X, Y), (X, X[:, 0]), (X[:64], X[64:])):
+    for data in ((X, Y), DataLoader(TRAIN, 16), (X, X[:, 0]), (X[:64], X[64:])):
         with pytest.warns(UserWarning, match="few-label, knn, linear, .* need training and tested"):
             assert "knn_top1" not in probe(module, data)
 
