@@ -21,7 +21,7 @@ class CropConfig:
 
 @dataclass
 class KnnConfig(ProtocolConfig):
-    """Protocol ``knn``: weighted neighbours by cosine.
+    """Protocol ``knn``: weighted neighbours by cosine, on standardised features by default.
 
     DINO's k-NN is k=20, temperature=0.07, standardise=false; lightly's k=200, 0.1, false.
     """
@@ -111,7 +111,7 @@ class FinetuneConfig(ProtocolConfig):
 
 @dataclass
 class FewLabelConfig(ProtocolConfig):
-    """Protocol ``few-label``: a handful of labels of each class."""
+    """Protocol ``few-label``: a handful of labels of each class, on standardised features."""
 
     on_vectors: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("training classes",)

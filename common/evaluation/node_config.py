@@ -23,7 +23,7 @@ class NodeProbeConfig(ProtocolConfig):
 
 @dataclass
 class ClusteringConfig(ProtocolConfig):
-    """Protocol ``clustering``: k-means; the defaults are MEOW's (utils/evaluate.py)."""
+    """Protocol ``clustering``: k-means, unscaled; the defaults are MEOW's (utils/evaluate.py)."""
 
     on_vectors: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("classes",)

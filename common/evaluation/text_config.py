@@ -74,7 +74,7 @@ class IsotropyConfig(ProtocolConfig):
 
 @dataclass
 class RetrievalConfig(ProtocolConfig):
-    """Protocol ``retrieval``: the class of a tested sample among the means of all classes.
+    """Protocol ``retrieval``: a sample's class among the centred means of all classes.
 
     Of a glossary: the entry that a held-out definition is of, among all entries.
     """
