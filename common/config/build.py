@@ -28,6 +28,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from common.bounds import HOLDS
 from common.errors import ConfigError, shown, suggest
 from common.registry import Registry
 from common.settings import frozen_name
@@ -42,12 +43,6 @@ PLAIN: dict[Any, tuple[str, str, tuple[type, ...]]] = {
     int: ("a whole number", "whole numbers", (int, str)),
     float: ("a number", "numbers", (float, int, str)),
     str: ("a text", "texts", (str, int)),
-}
-HOLDS = {
-    "above": lambda value, bound: value > bound,
-    "at_least": lambda value, bound: value >= bound,
-    "below": lambda value, bound: value < bound,
-    "at_most": lambda value, bound: value <= bound,
 }
 
 

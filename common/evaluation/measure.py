@@ -1,7 +1,6 @@
 """All protocols that fit some vectors, with intervals over the tested rows."""
 
 import math
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from numbers import Integral, Real
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from common.bounds import HOLDS
 from common.errors import ConfigError, DataError, suggest
 from common.evaluation.config import (
     KNOWN,
@@ -29,12 +29,6 @@ from common.registry import PROTOCOLS, load
 Z = 1.959964
 # What measures vectors is one of `PROTOCOLS` under this name of a data module.
 VECTORS = "vectors"
-HOLDS = {
-    "above": operator.gt,
-    "at_least": operator.ge,
-    "below": operator.lt,
-    "at_most": operator.le,
-}
 
 
 class Figure(NamedTuple):

@@ -51,18 +51,19 @@ def probe(
     if not isinstance(module, nn.Module):
         raise ConfigError(f"{outline(module)}: a probe takes a Module of torch")
     states, generators = random_states(), [(each, each.get_state()) for each in _generators(data)]
-    with evaluating(module), torch.inference_mode(False), torch.no_grad():
-        parts = [_embed_all(module, each) for each in (data if _is_pair(data) else (data,))]
-        train, test = parts if len(parts) == 2 else (None, parts[0])
-        vectors = Vectors(test, *validated(train))
-        config = evaluation_of(vectors, protocols, **settings)
-        if not protocols:
-            _say_unmeasured(vectors, config.protocols)
-        found = run_protocols(config.protocols, vectors, config, seed, "")
-    set_random_states(states)
-    for generator, state in generators:
-        generator.set_state(state)
-    return found
+    try:
+        with evaluating(module), torch.inference_mode(False), torch.no_grad():
+            parts = [_embed_all(module, each) for each in (data if _is_pair(data) else (data,))]
+            train, test = parts if len(parts) == 2 else (None, parts[0])
+            vectors = Vectors(test, *validated(train))
+            config = evaluation_of(vectors, protocols, **settings)
+            if not protocols:
+                _say_unmeasured(vectors, config.protocols)
+            return run_protocols(config.protocols, vectors, config, seed, "")
+    finally:
+        set_random_states(states)
+        for generator, state in generators:
+            generator.set_state(state)
 
 
 class Probe(Callback):

@@ -85,8 +85,10 @@ def test_it_measures_all_that_fits_what_the_data_know():
     assert numbers["r2"] > 0.9
     with pytest.raises(ConfigError, match="sts needs pairs with scores"):
         probe(module, (TRAIN, TEST), ["sts"])
+    state = torch.get_rng_state()
     with pytest.raises(DataError, match="one vector a sample"):
-        probe(nn.Unflatten(1, (5, 1)), (TRAIN, TEST))
+        probe(nn.Unflatten(1, (5, 1)), (DataLoader(TRAIN, 8, shuffle=True), TEST))
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize(
