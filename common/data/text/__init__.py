@@ -32,7 +32,10 @@ MODALITY = Modality(
         "text": "common.data.text.readers.lines:read_texts",
     },
     recognise="common.data.text.own:recognise",
-    screens=(Screen("glossary", "sts", "test/spearman"),),
+    screens=(
+        Screen("stsb-open", "sts", "test/spearman"),
+        Screen("glossary", "sts", "test/spearman"),
+    ),
     hub_task="feature-extraction",
     known=("classes", "training classes", "scored pairs"),
 )
