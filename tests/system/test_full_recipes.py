@@ -190,7 +190,6 @@ CASES = [
 NOT_YET = {
     *(f"{p}/cifar10-jpeg-long" for p in ("feature_transformation", "hard_contrastive", "mcl")),
     *("mochi/cifar10-jpeg-long", "hard_contrastive/caltech101-photos", "swav/caltech101-photos"),
-    *("simcse/stsb-texts", "whitenedcse/stsb-texts"),
 }
 
 
