@@ -1,10 +1,43 @@
-"""What a bound of a setting asks, by the name that `common.settings.setting` gives it."""
+"""What is wrong with the value of a setting, by what `common.settings.setting` says of it."""
 
+import math
 import operator
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
 
+from common.errors import suggest
+from common.registry import Registry
+
+LARGEST = 2**63 - 1
 HOLDS = {
     "above": operator.gt,
     "at_least": operator.ge,
     "below": operator.lt,
     "at_most": operator.le,
 }
+
+
+def refused(value: Any, metadata: Mapping[str, Any]) -> str:
+    """Returns what is wrong with a value of the right type, nothing if it is allowed.
+
+    An infinity passes all bounds of one side, and makes every later loss NaN without a word.
+    """
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return f"must be at most {LARGEST} in size"
+    if isinstance(value, Real) and not math.isfinite(value):
+        return "a finite number is needed"
+    if isinstance(value, str) and "${" in value:
+        return "interpolation is refused, write the value itself"
+    if value == "None":
+        return "write null, not None"
+    choices = metadata.get("choices")
+    if isinstance(choices, Registry) and not choices.knows(value):
+        return f"unknown {choices.kind}{suggest(value, choices.names())}"
+    is_text = isinstance(value, str)
+    if isinstance(choices, tuple) and is_text and value not in choices:
+        return f"unknown value{suggest(value, list(choices))}"
+    for name, bound in metadata.get("bounds", {}).items():
+        if bound is not None and not is_text and not HOLDS[name](value, bound):
+            return f"must be {name.replace('_', ' ')} {bound}"
+    return ""

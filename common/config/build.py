@@ -28,15 +28,13 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from common.bounds import HOLDS
+from common.bounds import refused
 from common.errors import ConfigError, shown, suggest
-from common.registry import Registry
 from common.settings import frozen_name
 
 Layer = tuple[str, dict[str, Any]]
 Section = TypeVar("Section")
 COMMAND_LINE = "command line"  # the origin of a layer in which the last word on a key counts
-LARGEST = 2**63 - 1
 # One and many of a type in words, and the types that it is made of.
 PLAIN: dict[Any, tuple[str, str, tuple[type, ...]]] = {
     bool: ("true or false", "true or false", (bool,)),
@@ -240,34 +238,9 @@ def _plain(kind: Any, value: Any, place: _Place) -> Any:
     metadata = place.metadata or {}
     renamed = metadata.get("hashed_values", {})
     made = next((now for now, frozen in renamed.items() if frozen == made), made)
-    if wrong := _refused(made, metadata):
+    if wrong := refused(made, metadata):
         raise place.refusal(value, wrong)
     return made
-
-
-def _refused(value: Any, metadata: Mapping[str, Any]) -> str:
-    """Returns what is wrong with a value of the right type, nothing if it is allowed.
-
-    An infinity passes all bounds of one side, and makes every later loss NaN without a word.
-    """
-    if isinstance(value, float) and not math.isfinite(value):
-        return "a finite number is needed"
-    if isinstance(value, int) and abs(value) > LARGEST:
-        return f"must be at most {LARGEST} in size"
-    if isinstance(value, str) and "${" in value:
-        return "interpolation is refused, write the value itself"
-    if value == "None":
-        return "write null, not None"
-    choices = metadata.get("choices")
-    if isinstance(choices, Registry) and not choices.knows(value):
-        return f"unknown {choices.kind}{suggest(value, choices.names())}"
-    is_text = isinstance(value, str)
-    if isinstance(choices, tuple) and is_text and value not in choices:
-        return f"unknown value{suggest(value, list(choices))}"
-    for name, bound in metadata.get("bounds", {}).items():
-        if bound is not None and not is_text and not HOLDS[name](value, bound):
-            return f"must be {name.replace('_', ' ')} {bound}"
-    return ""
 
 
 def _entry(schema: Any, values: dict[Any, Any], place: _Place) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from common.bounds import HOLDS
+from common.bounds import refused
 from common.errors import ConfigError, DataError, suggest
 from common.evaluation.config import (
     KNOWN,
@@ -134,14 +134,7 @@ def _refused(value: Any, default: Any, metadata: Mapping[str, Any]) -> str:
     kinds = {int: Integral, float: Real}
     if default is not None and not isinstance(value, kinds.get(type(default), type(default))):
         return f"{type(default).__name__} is needed, such as {default!r}"
-    if isinstance(value, Real) and not math.isfinite(value):
-        return "a finite number is needed"
-    if isinstance(choices := metadata.get("choices"), tuple) and value not in choices:
-        return f"unknown value{suggest(str(value), list(choices))}"
-    for name, bound in metadata.get("bounds", {}).items():
-        if bound is not None and not HOLDS[name](value, bound):
-            return f"must be {name.replace('_', ' ')} {bound}"
-    return ""
+    return refused(value, metadata)
 
 
 def _fitted(name: str, vectors: Vectors) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def moved_by(copy, name: str, old: str, new: str) -> set[str]:
     [
         ("common/errors.py", "; did you mean", "; do you mean"),
         ("common/data/catalogue/root.py", "is missing; ", "is not here; "),
-        ("common/config/build.py", "must be", "has to be"),
+        ("common/bounds.py", "must be", "has to be"),
+        ("common/config/build.py", "is given twice", "is there twice"),
         ("common/distributed/batch_share.py", "cannot be divided by", "is not divisible by"),
         ("common/data/images/readers/files.py", "there is no file", "no file is at"),
         ("common/data/series/readers/files.py", "", ""),
