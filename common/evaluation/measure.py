@@ -132,7 +132,9 @@ def _refused(value: Any, default: Any, metadata: Mapping[str, Any]) -> str:
         found = (_refused(each, one, metadata) for each in value for one in default[:1])
         return next(filter(None, found), "")
     kinds = {int: Integral, float: Real}
-    if default is not None and not isinstance(value, kinds.get(type(default), type(default))):
+    fits = default is None or isinstance(value, kinds.get(type(default), type(default)))
+    # Python takes True for the number 1.
+    if not fits or (isinstance(value, bool) and type(default) in kinds):
         return f"{type(default).__name__} is needed, such as {default!r}"
     return refused(value, metadata)
 

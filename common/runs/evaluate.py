@@ -23,6 +23,7 @@ from common.runs.devices import evaluation_device
 from common.runs.folder import RunFolder, new_run, new_run_id, open_run
 from common.runs.interruption import interrupts_wait
 from common.runs.loading import Loaded, load_run, load_weights
+from common.runs.measured import require_measured
 from common.runs.record import RunMeasurements, describe_source, joined_digest, make_record
 from common.runs.summary import measuring_text, show_result
 from common.settings import collect_changes
@@ -44,7 +45,8 @@ def evaluate_run(
     Raises:
         UsageError: A run that has not finished.
         DataError: Data that are not those the run was trained on.
-        ConfigError: An unknown protocol, or an override of what the run was trained with.
+        ConfigError: An unknown protocol, or an override of what the run was trained with or of a
+            protocol that is not measured.
     """
     run = open_run(run_dir)
     if not run.record.is_file():
@@ -53,6 +55,8 @@ def evaluate_run(
     recipe = _changed(run, trained, overrides or [])
     names = protocols or recipe.evaluation.protocols
     check_protocols(recipe, {"--protocol": protocols or []})
+    keys = (key.partition(".") for key in parse_overrides(overrides or []))
+    require_measured((key for section, _, key in keys if section == "evaluation"), names)
     experiment = load_run(run, with_protocols(recipe, names))
     added = bool(_changes(recipe, trained, "data"))
     present = load_data(trained).fingerprint if added else experiment.data.fingerprint

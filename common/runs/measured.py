@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from statistics import fmean
 from typing import Any
@@ -11,6 +11,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from common.config.build import COMMAND_LINE, build
+from common.config.protocols import all_protocols
 from common.errors import ConfigError, DataError
 from common.evaluation.config import EvaluationConfig, evaluation_schema, section_name
 from common.evaluation.measure import Figure, at_chance, evaluation_of, measure
@@ -31,6 +32,21 @@ def check_keys(settings: dict[str, Any]) -> None:
     build(evaluation_schema(*PROTOCOLS.items())(), [(COMMAND_LINE, settings)])
 
 
+def require_measured(keys: Iterable[str], protocols: Sequence[str]) -> None:
+    """Refuses settings, by dotted key such as ``knn.k``, of a protocol that is not measured.
+
+    Raises:
+        ConfigError: With the key, and how to ask for its protocol.
+    """
+    others = {section_name(name): name for name in all_protocols() if name not in protocols}
+    for key in keys:
+        if (other := others.get(key.partition(".")[0])) is not None:
+            raise ConfigError(
+                f"{COMMAND_LINE}: {key}: {other} is not among what is measured, "
+                f"{', '.join(protocols)}; ask for it with --protocol {other}"
+            )
+
+
 def measure_all(
     found: Measurable, names: Sequence[str], settings: dict[str, Any], seed: int
 ) -> Evaluation:
@@ -48,13 +64,7 @@ def measure_all(
     """
     asked = next(iter(found.encoders.values()))
     config = evaluation_of(asked, names)
-    others = {section_name(name): name for name in PROTOCOLS if name not in config.protocols}
-    for key in settings:
-        if (other := others.get(key.partition(".")[0])) is not None:
-            raise ConfigError(
-                f"{COMMAND_LINE}: {key}: {other} is not among what is measured, "
-                f"{', '.join(config.protocols)}; ask for it with --protocol {other}"
-            )
+    require_measured(settings, config.protocols)
     if "retrieval" in config.protocols:
         retrieval: Any = config.settings("retrieval")
         classes = len(asked.classed.known.unique())

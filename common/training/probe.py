@@ -48,6 +48,18 @@ def probe(
             or is not allowed, or what is no module.
         DataError: Batches of another form, or what is no vector.
     """
+    return _measure(module, data, protocols, seed, settings)
+
+
+def _measure(
+    module: nn.Module,
+    data: tuple[Any, Any] | Any,
+    protocols: Sequence[str],
+    seed: int,
+    settings: dict[str, dict[str, Any]],
+    warns: bool = True,
+) -> dict[str, float]:
+    """As `probe`, which it is; ``warns`` of what is not measured for want of labels."""
     if not isinstance(module, nn.Module):
         raise ConfigError(f"{outline(module)}: a probe takes a Module of torch")
     states, generators = random_states(), [(each, each.get_state()) for each in _generators(data)]
@@ -57,7 +69,7 @@ def probe(
             train, test = parts if len(parts) == 2 else (None, parts[0])
             vectors = Vectors(test, *validated(train))
             config = evaluation_of(vectors, protocols, **settings)
-            if not protocols:
+            if warns and not protocols:
                 _say_unmeasured(vectors, config.protocols)
             return run_protocols(config.protocols, vectors, config, seed, "")
     finally:
@@ -102,7 +114,7 @@ class Probe(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Looks before the first step; raises as `probe` does."""
-        found = self._look(pl_module)
+        found = self._look(pl_module, warns=True)
         for logger in trainer.loggers:
             logger.log_metrics(found, trainer.global_step)
 
@@ -116,8 +128,8 @@ class Probe(Callback):
         except LikewiseError as error:
             rank_zero_warn(f"Probe: nothing measured in epoch {trainer.current_epoch}: {error}")
 
-    def _look(self, module: LightningModule) -> dict[str, float]:
-        found = probe(module, self.data, self.protocols, 0, **self.settings)
+    def _look(self, module: LightningModule, warns: bool = False) -> dict[str, float]:
+        found = _measure(module, self.data, self.protocols, 0, self.settings, warns)
         return {f"{self.prefix}{name}": value for name, value in found.items()}
 
 

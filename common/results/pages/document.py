@@ -140,7 +140,8 @@ def to_latex(blocks: Iterable[Block]) -> str:
     for block in blocks:
         match block:
             case Table(header, rows):
-                lines += [f"\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}", "\\toprule"]
+                columns = "".join(map(_latex_column, zip(*rows, strict=True)))
+                lines += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule"]
                 lines += [_latex_row(header), "\\midrule", *map(_latex_row, rows)]
                 lines += ["\\bottomrule", "\\end{tabular}", ""]
             case Heading(_, text) | Paragraph(text):
@@ -148,8 +149,15 @@ def to_latex(blocks: Iterable[Block]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _latex_column(cells: Sequence[Text]) -> str:
+    """Returns how a column is aligned: words at the left, numbers at the right."""
+    return "l" if any(plain_words(cell)[:1].isalpha() for cell in cells) else "r"
+
+
 def _latex_row(cells: Sequence[Text]) -> str:
-    return " & ".join(plain_words(cell).translate(LATEX) for cell in cells) + r" \\"
+    texts = (plain_words(cell).translate(LATEX) for cell in cells)
+    # A hyphen before a number is a minus.
+    return " & ".join(re.sub(r"(?<!\w)-(?=[\d.])", "$-$", text) for text in texts) + r" \\"
 
 
 def to_markdown(blocks: Iterable[Block]) -> str:

@@ -348,7 +348,9 @@ def ablation_text(row: PaperRow) -> Text:
     """Returns the ablation that changes most, and whether it is better or worse than the method."""
     ablation = row.ablation
     if ablation is None or ablation.differences is None:
-        return "no difference excludes 0"
+        arms = (group.latest.arm for group in row.section.groups)
+        tried = any(arm.startswith("ablation/") for arm in arms)
+        return "no difference excludes 0" if tried else "none has been run"
     gap, places = ablation.differences, decimals_of(row.ours.mean)
     worse = (gap.mean > 0) == bool(row.section.lower)
     size = difference_text(replace(gap, mean=abs(gap.mean)), places).removeprefix("+")

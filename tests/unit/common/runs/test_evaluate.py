@@ -144,6 +144,11 @@ def test_a_second_run_and_unknown_keys_are_refused(finished, tmp_path):
             evaluate_run(finished[0].path, None, Console(quiet=True), [word])
 
 
+def test_a_setting_of_a_protocol_that_is_not_measured_is_refused(finished):
+    with pytest.raises(ConfigError, match=r"linear\.lr: linear is not among .*, knn; ask for it"):
+        evaluate_run(finished[0].path, ["knn"], Console(quiet=True), ["evaluation.linear.lr=3"])
+
+
 def test_a_run_is_not_measured_on_other_data_than_it_was_trained_on(finished):
     run, _, data = finished
     data.fingerprint = "second"

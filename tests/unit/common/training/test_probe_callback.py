@@ -43,9 +43,8 @@ def trained(tmp_path, logger=False, module=None, **probe_with):
     module = module or Plain()
     module.fixed.eval()
     loader = DataLoader(TRAIN, 16, shuffle=True, generator=torch.Generator().manual_seed(1))
-    callbacks = (
-        [Probe((loader, DataLoader(TEST, 8, shuffle=True)), **probe_with)] if probe_with else []
-    )
+    data = (loader, DataLoader(TEST, 8, shuffle=True))
+    callbacks = [Probe(**{"data": data, **probe_with})] if probe_with else []
     trainer = lightning.Trainer(
         max_epochs=4,
         logger=logger,
@@ -100,6 +99,7 @@ def test_it_measures_all_that_fits_what_the_data_know():
         ({"protocols": [3]}, "3 is no protocol"),
         ({"knn": [5]}, r"knn=\[5\]: a dictionary of its settings is needed"),
         ({"knn": {"k": "5"}}, "knn: k='5': int is needed, such as "),
+        ({"knn": {"k": True}}, "knn: k=True: int is needed, such as "),
         ({"few_label": {"labels": 3}}, "few_label: labels=3: list is needed, such as "),
         ({"every_n_epoch": 2}, "every_n_epoch: no protocol that is measured"),
         ({"protocols": ["knnn"]}, "'knnn' is no protocol; did you mean 'knn'"),
@@ -174,6 +174,12 @@ def test_it_says_what_it_does_not_measure_for_want_of_labels_or_training_samples
     for data in ((X, Y), DataLoader(TRAIN, 16), (X, X[:, 0]), (X[:64], X[64:])):
         with pytest.warns(UserWarning, match="few-label, knn, linear, .* need training and tested"):
             assert "knn_top1" not in probe(module, data)
+
+
+def test_a_training_says_once_what_is_not_measured(tmp_path, recwarn):
+    _, trainer = trained(tmp_path, data=DataLoader(TRAIN, 16))
+    assert "probe/isotropy" in trainer.callback_metrics
+    assert len([one for one in recwarn if "not measured" in str(one.message)]) == 1
 
 
 def test_two_tensors_of_inputs_are_training_and_tested_samples():

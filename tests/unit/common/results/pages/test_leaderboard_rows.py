@@ -134,12 +134,15 @@ def test_one_starts_from_the_method_or_from_what_is_ahead_or_learns_nothing_and_
 
 
 def test_an_ablation_is_said_to_be_better_or_worse_whichever_way_the_metric_goes(board):
-    def text(claims=CLAIMS):
-        return plain_words(ablation_text(row_of(board(claims=claims), "swav")))
+    def text(claims=CLAIMS, changes=()):
+        return plain_words(ablation_text(row_of(board(changes, claims=claims), "swav")))
 
     lower = dataclasses.replace(COMPARISON, better="lower")
     assert text().endswith(" worse")
     assert " better: " in text(PaperClaims(claims=[dataclasses.replace(CLAIM, comparison=lower)]))
+    hard, crops = ("ablation/hard", "hard"), ("ablation/crops", "crops")
+    assert text(changes={hard: []}) == "no difference excludes 0"
+    assert text(changes={hard: [], crops: []}) == "none has been run"
 
 
 def test_a_variant_that_changes_nothing_is_shown_as_its_recipe(make_record, board):
