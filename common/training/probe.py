@@ -59,7 +59,7 @@ def _measure(
     settings: dict[str, dict[str, Any]],
     warns: bool = True,
 ) -> dict[str, float]:
-    """As `probe`, which it is; ``warns`` of what is not measured for want of labels."""
+    """Measures as `probe` does; with ``warns`` it says what is not measured for want of labels."""
     if not isinstance(module, nn.Module):
         raise ConfigError(f"{outline(module)}: a probe takes a Module of torch")
     states, generators = random_states(), [(each, each.get_state()) for each in _generators(data)]
