@@ -55,8 +55,8 @@ def evaluate_run(
     recipe = _changed(run, trained, overrides or [])
     names = protocols or recipe.evaluation.protocols
     check_protocols(recipe, {"--protocol": protocols or []})
-    keys = (key.partition(".") for key in parse_overrides(overrides or []))
-    require_measured((key for section, _, key in keys if section == "evaluation"), names)
+    keys = parse_overrides(overrides or [])
+    require_measured((key for key in keys if key.startswith("evaluation.")), names)
     experiment = load_run(run, with_protocols(recipe, names))
     added = bool(_changes(recipe, trained, "data"))
     present = load_data(trained).fingerprint if added else experiment.data.fingerprint

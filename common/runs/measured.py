@@ -33,14 +33,14 @@ def check_keys(settings: dict[str, Any]) -> None:
 
 
 def require_measured(keys: Iterable[str], protocols: Sequence[str]) -> None:
-    """Refuses settings, by dotted key such as ``knn.k``, of a protocol that is not measured.
+    """Refuses settings, as ``knn.k`` or ``evaluation.knn.k``, of a protocol that is not measured.
 
     Raises:
         ConfigError: With the key, and how to ask for its protocol.
     """
     others = {section_name(name): name for name in all_protocols() if name not in protocols}
     for key in keys:
-        if (other := others.get(key.partition(".")[0])) is not None:
+        if (other := others.get(key.removeprefix("evaluation.").partition(".")[0])) is not None:
             raise ConfigError(
                 f"{COMMAND_LINE}: {key}: {other} is not among what is measured, "
                 f"{', '.join(protocols)}; ask for it with --protocol {other}"

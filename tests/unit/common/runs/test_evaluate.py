@@ -145,7 +145,8 @@ def test_a_second_run_and_unknown_keys_are_refused(finished, tmp_path):
 
 
 def test_a_setting_of_a_protocol_that_is_not_measured_is_refused(finished):
-    with pytest.raises(ConfigError, match=r"linear\.lr: linear is not among .*, knn; ask for it"):
+    says = r"line: evaluation\.linear\.lr: linear is not among .*, knn; ask for it"
+    with pytest.raises(ConfigError, match=says):
         evaluate_run(finished[0].path, ["knn"], Console(quiet=True), ["evaluation.linear.lr=3"])
 
 
