@@ -1,10 +1,10 @@
 """The protocols that a recipe names or sets fit its data; no torch."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from common.config.build import Layer
+from common.config.build import COMMAND_LINE, Layer
 from common.errors import ConfigError, suggest
 from common.evaluation.config import KNOWN, section_name
 from common.paper import Paper, get_paper
@@ -44,6 +44,21 @@ def require_fitting(paper: str, where: str, names: list[str]) -> None:
             raise ConfigError(
                 f"{where}: {name} {_wants(declared, name)}; those that fit {paper}: "
                 f"{', '.join(fitting_protocols(declared))}"
+            )
+
+
+def require_measured(keys: Iterable[str], protocols: Sequence[str]) -> None:
+    """Refuses settings, as ``knn.k`` or ``evaluation.knn.k``, of a protocol that is not measured.
+
+    Raises:
+        ConfigError: With the key, and how to ask for its protocol.
+    """
+    for key in keys:
+        name = _every_section().get(key.removeprefix("evaluation.").partition(".")[0])
+        if name is not None and name not in protocols:
+            raise ConfigError(
+                f"{COMMAND_LINE}: {key}: {name} is not among what is measured, "
+                f"{', '.join(protocols)}; ask for it with --protocol {name}"
             )
 
 

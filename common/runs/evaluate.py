@@ -10,7 +10,7 @@ from rich.console import Console
 
 from common.config.build import COMMAND_LINE
 from common.config.files import file_digest
-from common.config.protocols import check_protocols
+from common.config.protocols import check_protocols, require_measured
 from common.config.recipe import SECTIONS, resolve
 from common.config.schema import Recipe, with_protocols
 from common.config.yaml_io import parse_overrides
@@ -23,7 +23,6 @@ from common.runs.devices import evaluation_device
 from common.runs.folder import RunFolder, new_run, new_run_id, open_run
 from common.runs.interruption import interrupts_wait
 from common.runs.loading import Loaded, load_run, load_weights
-from common.runs.measured import require_measured
 from common.runs.record import RunMeasurements, describe_source, joined_digest, make_record
 from common.runs.summary import measuring_text, show_result
 from common.settings import collect_changes
@@ -52,11 +51,11 @@ def evaluate_run(
     if not run.record.is_file():
         raise UsageError(f"{run.path}: not finished; first papers resume {run.path}")
     record, trained = read_record(run.record), run.read_recipe()
-    recipe = _changed(run, trained, overrides or [])
+    settings = parse_overrides(overrides or [])
+    recipe = _changed(run, trained, settings)
     names = protocols or recipe.evaluation.protocols
     check_protocols(recipe, {"--protocol": protocols or []})
-    keys = parse_overrides(overrides or [])
-    require_measured((key for key in keys if key.startswith("evaluation.")), names)
+    require_measured((key for key in settings if key.startswith("evaluation.")), names)
     experiment = load_run(run, with_protocols(recipe, names))
     added = bool(_changes(recipe, trained, "data"))
     present = load_data(trained).fingerprint if added else experiment.data.fingerprint
@@ -100,14 +99,14 @@ def evaluate_run(
     return again
 
 
-def _changed(run: RunFolder, trained: Recipe, overrides: list[str]) -> Recipe:
-    """Returns the run's recipe with ``overrides`` of how it is evaluated."""
+def _changed(run: RunFolder, trained: Recipe, settings: dict[str, Any]) -> Recipe:
+    """Returns the run's recipe with ``settings`` of how it is evaluated."""
     content = trained.to_dict()
     for name in ("recipe", "variant"):
         del content[name]
     layers = [
         (str(run.path / "config.yaml"), content),
-        (COMMAND_LINE, parse_overrides(overrides)),
+        (COMMAND_LINE, settings),
     ]
     recipe = resolve(get_paper(trained.paper), trained.recipe, trained.variant, layers)
     sections = [name for name in SECTIONS if name != "evaluation"]

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from statistics import fmean
 from typing import Any
@@ -11,9 +11,9 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from common.config.build import COMMAND_LINE, build
-from common.config.protocols import all_protocols
-from common.errors import ConfigError, DataError
-from common.evaluation.config import EvaluationConfig, evaluation_schema, section_name
+from common.config.protocols import require_measured
+from common.errors import DataError
+from common.evaluation.config import EvaluationConfig, evaluation_schema
 from common.evaluation.measure import Figure, at_chance, evaluation_of, measure
 from common.evaluation.vectors import Vectors
 from common.registry import PROTOCOLS, load
@@ -30,21 +30,6 @@ ByProtocol = dict[str, dict[str, Figure]]
 def check_keys(settings: dict[str, Any]) -> None:
     """Refuses, with a `ConfigError` and before anything is read, what no protocol takes."""
     build(evaluation_schema(*PROTOCOLS.items())(), [(COMMAND_LINE, settings)])
-
-
-def require_measured(keys: Iterable[str], protocols: Sequence[str]) -> None:
-    """Refuses settings, as ``knn.k`` or ``evaluation.knn.k``, of a protocol that is not measured.
-
-    Raises:
-        ConfigError: With the key, and how to ask for its protocol.
-    """
-    others = {section_name(name): name for name in all_protocols() if name not in protocols}
-    for key in keys:
-        if (other := others.get(key.removeprefix("evaluation.").partition(".")[0])) is not None:
-            raise ConfigError(
-                f"{COMMAND_LINE}: {key}: {other} is not among what is measured, "
-                f"{', '.join(protocols)}; ask for it with --protocol {other}"
-            )
 
 
 def measure_all(
