@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from common.backbones.foreign import HEADS
+from common.backbones.foreign import HEADS, Foreign
 from common.backbones.modes import evaluating
 from common.backbones.published import COUNTERS, check_fit, read_state_dict
 from common.config.files import file_digest
 from common.data.modality import DataSets
-from common.errors import ConfigError, DataError, LikewiseError, UsageError, outline
+from common.errors import DataError, LikewiseError, UsageError, outline
 from common.evaluation.vectors import Vectors
 from common.paper import get_paper
 from common.registry import BACKBONES
@@ -318,11 +318,26 @@ def _network(library: str, name: str, pretrained: bool) -> Embedding:
     options = {"channels": 3, "width": 1, "stem": "imagenet"}
     try:
         network = BACKBONES.get(f"{library}:{name}")(pretrained=pretrained, **options)
-    except AssertionError as error:  # timm's, of a size that the network was not built for
-        raise ConfigError(f"{library}:{name}: images are {SIZE} pixels large: {error}") from None
+    except (AssertionError, RuntimeError):  # of a network that was built for another size of images
+        if library != "timm":
+            raise
+        network = _resized(name, pretrained)
     stated_by_timm = getattr(network.model, "pretrained_cfg", None) or {}
     mean, std = stated_by_timm.get("mean", MEAN), stated_by_timm.get("std", STD)
     return Embedding(network, [*mean], [*std])
+
+
+def _resized(name: str, pretrained: bool) -> Foreign:
+    """Returns timm's network with its positions interpolated for images of ``SIZE`` pixels."""
+    import timm
+
+    model: Any
+    options: dict[str, Any] = {"pretrained": pretrained, "num_classes": 0}
+    try:  # At each image, so that the arrays are those of a file of weights.
+        model = timm.create_model(name, dynamic_img_size=True, **options)
+    except TypeError:  # of a network that has no such option
+        model = timm.create_model(name, img_size=SIZE, **options)
+    return Foreign(model, model.num_features)
 
 
 def load_own(path: Path, name: str) -> tuple[Any, str]:

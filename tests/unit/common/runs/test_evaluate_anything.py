@@ -18,11 +18,11 @@ from common.errors import ConfigError, DataError, UsageError
 from common.evaluation.measure import Figure, at_chance, evaluation_of, measure
 from common.results.figures import Evaluation, as_csv, blocks_of, is_evaluation, read_evaluation
 from common.results.pages.document import to_latex
-from common.runs import encoders
 from common.runs.encoders import (
     Embedding,
     FunctionEncoder,
     _digest_of_arrays,
+    _network,
     _trained,
     _with_weights,
     find_measurable,
@@ -365,13 +365,21 @@ def test_weights_behind_a_librarys_name_are_for_its_network_and_no_recipe(librar
     assert "--weights none.pth: " in str(CliRunner().invoke(app, words).exception)
 
 
-def test_a_network_for_another_size_of_images_is_refused(monkeypatch):
-    def fails(**_):
-        raise AssertionError("Input height (224) doesn't match model (518).")
+def test_a_network_for_another_size_of_images_reads_224_pixels(tmp_path):
+    timm = pytest.importorskip("timm")
+    from timm.models.vision_transformer import checkpoint_filter_fn
 
-    monkeypatch.setattr(encoders.BACKBONES, "get", lambda _: fails)
-    with pytest.raises(ConfigError, match="timm:large: images are 224 pixels large: Input height"):
-        _trained("timm", "large")
+    name, image = "vit_tiny_patch16_384", torch.rand(1, 3, 224, 224)
+    whole, file = timm.create_model(name, num_classes=7), tmp_path / "v.pth"
+    torch.save(whole.state_dict(), file)
+    found = _with_weights("timm", name, file).eval()
+    smaller = timm.create_model(name, num_classes=0, img_size=224).eval()
+    arrays = checkpoint_filter_fn(whole.state_dict(), smaller)
+    smaller.load_state_dict({n: x for n, x in arrays.items() if not n.startswith("head.")})
+    with torch.no_grad():
+        expected = smaller((image - found.mean) / found.std)
+        torch.testing.assert_close(found.embed(image), expected)
+    assert _network("timm", "cait_xxs24_384", False).embed(image).shape == (1, 192)
 
 
 def test_weights_that_cannot_be_downloaded_are_told_in_whole_sentences(monkeypatch):
