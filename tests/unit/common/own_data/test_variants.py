@@ -141,7 +141,7 @@ def test_runs_of_two_papers_are_compared_and_torchvision_opens_their_encoder(
     assert "2 arms" in said and "knn_top1" in said
     for run in runs:
         export_run(run, None, None, False, Console(quiet=True))
-        model = torchvision.models.shufflenet_v2_x0_5()
+        model = torchvision.models.resnet18()
         model.fc = torch.nn.Identity()
         model.load_state_dict(torch.load(run / "backbone.pt", weights_only=True))
 
@@ -162,7 +162,7 @@ def test_all_papers_and_methods_are_measured_alike_and_equal_methods_are_one_set
         )
         assert one.data.views[0] == plain.data.views[0] or name == "cmim"  # it has one view
     backbones = {name: one.method.backbone for name, one in made.items() if name != "pixpro"}
-    assert set(backbones.values()) == {"torchvision:shufflenet_v2_x0_5"}
+    assert set(backbones.values()) == {"resnet18"}
     for paper in papers():
         for method in METHODS["images"]:
             other = make_plan(f"{paper}:{method}", str(folder), []).recipe
