@@ -222,7 +222,8 @@ def test_every_recipe_of_files_is_here_or_has_been_trained_in_full() -> None:
     known = {*load_sources(), *GIVEN, *YOURS}
     plain = [name for name in EVERY if ":" not in name and not name.endswith("/photos")]
     of_files = {name for name in plain if load(name).data.name in known}
-    in_full = {f"{record.paper}/{record.recipe}" for record in load_records(ROOT / "results")}
+    records = load_records(ROOT / "results")
+    in_full = {f"{record.paper}/{record.recipe}" for record in records if not record.pilot}
     assert of_files - in_full - {case.reference for case in CASES} == NOT_YET
 
 
