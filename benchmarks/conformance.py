@@ -46,7 +46,7 @@ where a library needs help today.
 - **not in 16 bits**: float16 or bfloat16 differs or is refused. Tensors come in the type that is
   named, without autocast, which would widen some of them.
 - **other convention**: they are those of another form in use. This is no error.
-- **differs**: in float64 or float32 some case has neither.
+- **differs**: in float64 or float32 some case has neither; a type that is refused does not count.
 
 A difference is the largest one over the largest expected number. It counts above
 {limits}.

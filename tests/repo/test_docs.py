@@ -1,6 +1,7 @@
 """The documents: every command exists, every link leads somewhere, every paper's page is whole."""
 
 import argparse
+import json
 import re
 import runpy
 import shlex
@@ -169,6 +170,18 @@ def test_every_word_of_a_verdict_is_explained() -> None:
     words = [*STATUSES, *VERDICTS, *STANDINGS]
     page = (ROOT / "LEADERBOARD.md").read_text()
     assert [word for word in words if f"| `{word}` |" not in page] == []
+
+
+def test_the_first_table_is_that_of_its_record() -> None:
+    page = (ROOT / "docs" / "getting_started.md").read_text()
+    (named,) = re.findall(r"results/swav/quick-\S+?\.json", page)
+    record = json.loads((ROOT / named).read_text())
+    columns = record["metrics"], record["references"]["untrained"], record["references"]["raw"]
+    (table,) = re.findall(r"this run  untrained    raw\n((?:\w+ +[\d. ]+\n)+)", page)
+    rows = {name: values for name, *values in map(str.split, table.splitlines())}
+    assert len(rows) == len(record["metrics"])
+    for name, values in rows.items():
+        assert values == [f"{column[f'test/{name}']:.2f}" for column in columns]
 
 
 def test_the_example_of_a_campaign_file_is_one(tmp_path: Path) -> None:

@@ -158,8 +158,9 @@ def _references_text(table: MeasuredAlike, best: Sample) -> Text:
         for name, sample in found[:1]:
             what = ", fitted to the labels" if fitted else ""
             ahead = sort_key(sample, table.screen) < sort_key(best, table.screen)
-            better = ": the better mean" if ahead else ""
-            shown.append(joined((Emphasis(name),), f" {sample_text(sample)}{what}{better}"))
+            near = "" if clearly_apart(best, sample) else ": not clearly behind"
+            stands = ": the better mean" if ahead else near
+            shown.append(joined((Emphasis(name),), f" {sample_text(sample)}{what}{stands}"))
     return joined(*shown, between="; ") if shown else "-"
 
 

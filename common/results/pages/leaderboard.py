@@ -78,14 +78,14 @@ INTRODUCTION = """\
 numbers and claims in `papers/*/`. Each paper's name leads to its page."""
 LEGEND = """\
 *Where to start* takes the longest budget that two papers share on a set, or two arms where one
-paper is alone. The *headline* is the paper's first claim on real data that has been run here, or on
-generated data if there is none. *Ahead by* is the mean of the paired differences over seeds, in the
-metric's own unit, with the half-width of its 95 % interval in brackets. It is positive where the
-paper is right, also where less of the metric is better. The *strongest rival* is the best arm that
-a user could take in the method's place with the same labels, and *learns nothing* the best of an
-untrained encoder, raw inputs and counts; the numbers beside them say by how much the method is
-ahead. *Start from* names what is clearly ahead of the method, else the method:
-`papers train NAME` repeats it.
+paper is alone. What trains *on your own data* is fitted to your files: the score is not of it. The
+*headline* is the paper's first claim on real data that has been run here, or on generated data if
+there is none. *Ahead by* is the mean of the paired differences over seeds, in the metric's own
+unit, with the half-width of its 95 % interval in brackets. It is positive where the paper is right,
+also where less of the metric is better. The *strongest rival* is the best arm that a user could
+take in the method's place with the same labels, and *learns nothing* the best of an untrained
+encoder, raw inputs and counts; the numbers beside them say by how much the method is ahead. *Start
+from* names what is clearly ahead of the method, else the method: `papers train NAME` repeats it.
 
 *Real* data were recorded by others; *generated* data were drawn or composed by this project, and
 what holds there need not hold elsewhere. An interval covers seeds of the training on one test set.
