@@ -27,6 +27,9 @@ def diagnose(run_dir: Path, as_json: bool, console: Console) -> None:
     if as_json:
         console.file.write(json.dumps([one._asdict() for one in found], indent=2) + "\n")
         return
+    if looked.record is None:
+        said = f"The run is not finished. {looked.stopped}".strip()
+        console.print(said, highlight=False, markup=False, soft_wrap=True)
     if not found:
         console.print(f"{run_dir}: nothing found", highlight=False, soft_wrap=True)
         return _show_changed(looked.recipe, console)
@@ -44,7 +47,7 @@ def _show_changed(recipe: Recipe, console: Console) -> None:
     words = [word for word in changed_words(recipe) if word.startswith(("method.", "optimizer."))]
     if words:
         text = (
-            f"This run changes its recipe {recipe.reference}: {' '.join(words)}. A run without "
-            "these words shows whether they are the cause."
+            f"This run changes its recipe {recipe.reference}: {' '.join(words)}. Where you chose "
+            "one of these yourself, a run without it shows whether it is the cause."
         )
         console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -43,6 +43,8 @@ STALE = 0.5
 # A teacher's, in a training of some thousand batches.
 MOMENTUM = 0.99
 ABOVE = "what stands above"
+# So a run says that it ended since a number was none; others are stopped, or lack a file.
+LOWER = "lower optimizer.lr"
 
 
 class Finding(NamedTuple):
@@ -80,7 +82,7 @@ def rate_too_high(look: Looked) -> Iterator[Finding]:
     far = _far(look, median)
     if "optimizer.lr" in look.failed:
         yield Finding("rate-too-high", f"a step ends with: {look.failed}", advice)
-    elif look.record is None and look.stopped:
+    elif look.record is None and LOWER in look.stopped:
         yield Finding("rate-too-high", look.stopped, advice)
     elif far is not None and far > THROWN:
         yield Finding("rate-too-high", f"weights moved by {far:.0f} times their norm", advice)

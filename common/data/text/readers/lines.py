@@ -8,13 +8,14 @@ from common.data.text.sets import Texts, TextSet, keep_apart
 from common.errors import DataError
 
 FEWEST = 10
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 
 
 def own_lines(config: TextConfig) -> TextSet:
     """Reads a user's texts; ``data.holdout`` of them are kept for each of ``val`` and ``test``.
 
     Raises:
-        DataError: Nothing to read, an empty line, or too few texts.
+        DataError: Nothing to read, a table, or too few texts.
     """
     path = Path(str(config.path)).expanduser()
     texts = read_texts(path)
@@ -25,16 +26,17 @@ def own_lines(config: TextConfig) -> TextSet:
 
 
 def read_texts(path: Path) -> list[str]:
-    """Returns the lines of ``path``, runs of blanks in them made one.
+    """Returns the lines of ``path`` that are not blank, runs of blanks in them made one.
 
     Raises:
-        DataError: Nothing to read, or an empty line; names file and line.
+        DataError: Nothing to read, or a table, whose lines are no texts.
     """
+    if path.name.lower().endswith(TABLES):
+        raise DataError(f"{path}: is a table; write its column of texts to a .txt, one text a line")
     texts = [" ".join(line.split()) for line in read_text_lines(path)]
+    texts = [text for text in texts if text]
     if not texts:
         raise DataError(f"{path}: holds no text")
-    if "" in texts:
-        raise DataError(f"{path}, line {texts.index('') + 1}: an empty text; take the line out")
     return texts
 
 

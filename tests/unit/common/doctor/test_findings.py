@@ -50,7 +50,7 @@ NAMES = ("test/knn_top1", "test/tpa_20", "test/tpa_100")
 RISING = [(10, 0.1), (60, 0.2), (100, 0.2)]
 STILL = {**HEALTHY.parts, "key_encoder.0": Moved(0.0, True, False)}
 CASES = [
-    ("rate-too-high", {"stopped": "train/loss is nan at batch 3"}),
+    ("rate-too-high", {"stopped": "train/loss is nan at batch 3: lower optimizer.lr"}),
     ("rate-too-high", {"parts": {"backbone.0": Moved(238.0, False, True)}}),
     ("rate-too-low", {"parts": {"backbone.0": Moved(1e-4, False, True)}, "kept": 0.9999}),
     (
@@ -95,8 +95,9 @@ CASES = [
 ]
 
 
-def test_nothing_is_found_in_a_healthy_run():
-    assert findings_in(HEALTHY) == []
+@pytest.mark.parametrize("stopped", ["", "stopped by SIGINT after 14 batches", "a.jpg: unreadable"])
+def test_nothing_is_found_in_a_healthy_run(stopped):
+    assert findings_in(replace(HEALTHY, stopped=stopped)) == []
 
 
 @pytest.mark.parametrize(("name", "change"), CASES)

@@ -41,12 +41,23 @@ def test_texts_in_utf_16_are_read(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "match"),
-    [(b"a\n\nb\n", "line 2"), (b"", "no text"), (b"\xff\xff\xff", "not readable")],
+    [(b"", "no text"), (b"\n \n", "no text"), (b"\xff\xff\xff", "not readable")],
 )
 def test_what_is_no_list_of_texts_is_refused(tmp_path, content, match):
     (tmp_path / "a.txt").write_bytes(content)
     with pytest.raises(DataError, match=match):
         read_texts(tmp_path / "a.txt")
+
+
+def test_blank_lines_are_no_texts(tmp_path):
+    (tmp_path / "a.txt").write_text("a\n\nb  c\n \n")
+    assert read_texts(tmp_path / "a.txt") == ["a", "b c"]
+
+
+def test_a_table_is_no_list_of_texts(tmp_path):
+    (tmp_path / "a.CSV").write_text("text,stars\na,3\n")
+    with pytest.raises(DataError, match=r"a\.CSV: is a table; write its column of texts"):
+        read_texts(tmp_path / "a.CSV")
 
 
 def pairs(tmp_path, *lines, **options):
