@@ -45,13 +45,19 @@ class Listed:
     def known(self) -> dict[str, NDArray[Any]]:
         """Returns ``ids``, the names of all images, and where some have a class ``labels``.
 
-        Those are the names of class folders, "" for none, or the numbers of shards.
+        Those are the names of class folders, "" for none, or the numbers of shards. Where each of
+        several splits has classes, ``split`` names that of each image.
         """
         ids = np.array([os.fsdecode(name) for name in self.source.names], dtype=np.str_)
         if not (self.labels >= 0).any():
             return {"ids": ids}
         names = np.array([*self.class_names, ""])
-        return {"ids": ids, "labels": names[self.labels] if self.class_names else self.labels}
+        known = {"ids": ids, "labels": names[self.labels] if self.class_names else self.labels}
+        if len(self.rows) > 1 and all((self.labels[rows] >= 0).any() for rows in self.rows.values()):
+            known["split"] = np.empty(len(ids), dtype="<U5")
+            for split, rows in self.rows.items():
+                known["split"][rows] = split
+        return known
 
 
 def find_parts(folder: Path) -> dict[str, Part]:

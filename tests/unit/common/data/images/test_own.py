@@ -51,6 +51,7 @@ def test_ids_are_names_in_the_folder_and_a_split_is_no_label(tmp_path):
     images, known = read_own(tmp_path, COLOUR)
     split, lazily = own_folder(tmp_path)
     assert sorted(known["ids"]) == ["test/cats/b.png", "train/cats/a.png", "train/dogs/a.png"]
+    assert [name.split("/")[0] for name in known["ids"]] == known["split"].tolist()
     found = dict(zip(known["ids"], known["labels"], strict=True))
     assert [found[name] for name in sorted(found)] == ["cats", "cats", "dogs"]
     assert len(images) == len(split) == 3 and {**lazily}.keys() == known.keys()
