@@ -429,7 +429,10 @@ class SeriesUnits(Units):
 class ClickUnits(Units):
     """A user's items, and the probability of the next one among all."""
 
-    form = "items with blanks between them, or test:ROW, a user; --with is one item"
+    form = (
+        "items with blanks between them, or with commas where a name has blanks, or test:ROW, a "
+        "user; --with is one item"
+    )
 
     def explain(self, given: str, other: str | None) -> Explained:
         """Returns the items of ``given``; ``other`` is the next one, or else the likeliest."""
@@ -472,7 +475,8 @@ class ClickUnits(Units):
             row = self.row(row_text, len(sequences.lengths))
             own = sequences.items[sequences.offsets[row] : sequences.offsets[row + 1] - 1]
             return [int(item) for item in own]
-        found = [self.number(name, numbers) for name in given.split()]
+        names = given.split(",") if "," in given else [given] if given in numbers else given.split()
+        found = [self.number(name.strip(), numbers) for name in names]
         if not found:
             raise UsageError("INPUT: no items")
         return found

@@ -94,6 +94,8 @@ class CsvFile:
         if self.times is None:
             return said
         one = self.times
+        if one.minutes <= 0:
+            return f"{said}, with dates in {one.name} that are not in order"
         return f"{said}, {one.first} to {one.last}, a line every {spell(one.minutes)}"
 
     def column(self, name: str) -> Column | None:

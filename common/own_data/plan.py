@@ -275,7 +275,8 @@ def _columns_sought(paper: Paper, found: CsvFile) -> Iterator[str]:
         ),
         "file": (
             f"users are looked for in {', '.join(CLICKS['user'])}, items in "
-            f"{', '.join(CLICKS['item'])}; name yours: data.user=NAME data.item=NAME"
+            f"{', '.join(CLICKS['item'])}; name yours: data.user=NAME data.item=NAME, and "
+            "data.time=NAME where the file is not in the order of time"
         ),
         "pairs": (
             f"pairs of texts are looked for in {', '.join(map(' and '.join, PAIRS))}; name yours: "

@@ -96,9 +96,10 @@ def _read(path: Path, columns: Columns = BY_NAME) -> ActionLog:
     return ActionLog(path, lengths, len(known), left, note)
 
 
-def _read_clicks(path: Path, draft: Draft) -> ActionLog:
-    """Reads a table, and plans its columns."""
+def _read_clicks(path: Path, dates: str | None, draft: Draft) -> ActionLog:
+    """Reads a table, and plans its columns; a column of ``dates`` may have any name."""
     asked = Columns(*(draft.get(f"data.{role}") for role in Columns._fields))
+    asked = asked._replace(time=asked.time or dates)
     columns = find_columns(path, read_header(path), asked)
     found = _read(path, columns)
     draft.choose("data.user", columns.user, f"{len(found.lengths):,} users")
@@ -117,7 +118,9 @@ def plan_actions(found: ActionLog | ClickTable | CsvFile, draft: Draft) -> None:
     """
     draft.choose("data.name", "file", "a log of actions")
     draft.choose("data.path", str(found.path), "your file")
-    found = found if isinstance(found, ActionLog) else _read_clicks(found.path, draft)
+    if not isinstance(found, ActionLog):
+        times = found.times if isinstance(found, CsvFile) else None
+        found = _read_clicks(found.path, times.name if times else None, draft)
     if found.note:
         draft.notes.append(f"In {found.path.name}, {found.note}.")
     lengths = found.lengths

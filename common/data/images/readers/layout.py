@@ -53,7 +53,9 @@ class Listed:
             return {"ids": ids}
         names = np.array([*self.class_names, ""])
         known = {"ids": ids, "labels": names[self.labels] if self.class_names else self.labels}
-        if len(self.rows) > 1 and all((self.labels[rows] >= 0).any() for rows in self.rows.values()):
+        if len(self.rows) > 1 and all(
+            (self.labels[rows] >= 0).any() for rows in self.rows.values()
+        ):
             known["split"] = np.empty(len(ids), dtype="<U5")
             for split, rows in self.rows.items():
                 known["split"][rows] = split

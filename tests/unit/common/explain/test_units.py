@@ -109,6 +109,15 @@ def test_a_text_may_be_a_row_of_a_file_or_of_the_test_part(tmp_path):
         ClickUnits(SimpleNamespace(), None, "a run").items(f"{path}:0", {})
 
 
+@pytest.mark.parametrize(
+    ("given", "numbers"),
+    [("a b", [1, 2]), ("a, item 3", [1, 3]), ("item 3", [3]), ("item 3,item 3", [3, 3])],
+)
+def test_items_stand_between_blanks_or_commas(given, numbers):
+    units = ClickUnits(SimpleNamespace(), None, "a run")
+    assert units.items(given, {"a": 1, "b": 2, "item 3": 3}) == numbers
+
+
 def test_what_cannot_be_shown_is_refused_before_a_run_is_loaded(tmp_path, monkeypatch):
     run = SimpleNamespace(read_recipe=lambda: load_recipe("swav/quick"))
     monkeypatch.setattr("common.cli.explain.open_run", lambda _path: run)

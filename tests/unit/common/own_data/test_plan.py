@@ -204,6 +204,15 @@ def test_users_with_too_few_actions_are_left_out_with_a_core(tmp_path):
     assert "3 actions" in refusal("mclrec", short)
 
 
+def test_actions_are_ordered_by_a_column_of_dates_whatever_its_name(tmp_path):
+    rows = [f"u{n % 9},i{n % 5},{31 - n % 28:02}.01.2024 12:00" for n in range(90)]
+    path = write_csv(tmp_path / "log.csv", "kunde,artikel,gekauft am", rows)
+    found = plan("mclrec", path, "data.user=kunde", "data.item=artikel")
+    assert found.recipe.data.time == "gekauft am"
+    assert "data.time=NAME" in refusal("mclrec", path)
+    assert "dates in gekauft am that are not in order" in refusal("mclrec", path)
+
+
 def test_meta_paths_are_those_over_each_linked_type(tmp_path):
     write_csv(tmp_path / "nodes.csv", "type,count", ["paper,60", "author,9", "subject,4"])
     for other in ("author", "subject"):
