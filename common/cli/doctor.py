@@ -27,9 +27,6 @@ def diagnose(run_dir: Path, as_json: bool, console: Console) -> None:
     if as_json:
         console.file.write(json.dumps([one._asdict() for one in found], indent=2) + "\n")
         return
-    if looked.record is None:
-        said = f"The run is not finished. {looked.stopped}".strip()
-        console.print(said, highlight=False, markup=False, soft_wrap=True)
     if not found:
         console.print(f"{run_dir}: nothing found", highlight=False, soft_wrap=True)
         return _show_changed(looked.recipe, console)

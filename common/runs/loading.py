@@ -1,5 +1,6 @@
 """A recipe's data and module with trained weights: a run's, or those of a file."""
 
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +50,9 @@ def load_run(run: RunFolder, recipe: Recipe | None = None) -> Experiment:
             raise LikewiseError(said)
         if path is not None:
             experiment.module.load_state_dict(read_checkpoint(path)["state_dict"])
+            if not run.record.is_file():
+                said = f"the run is not finished; its weights are those of {path.name}"
+                warnings.warn(f"{run.path}: {said}", stacklevel=2)
     experiment.module.eval()
     return experiment
 

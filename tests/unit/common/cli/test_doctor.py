@@ -46,4 +46,4 @@ def test_advice_of_several_findings_belongs_together(found, together, said):
 @pytest.mark.parametrize("found", [[LOW], []])
 def test_what_the_run_changes_of_its_recipe_is_named(found, said):
     text = said(found, "optimizer.lr=6", "trainer.epochs=2")
-    assert "This run changes its recipe amcl/quick: optimizer.lr=6.0. A run without" in text
+    assert "This run changes its recipe amcl/quick: optimizer.lr=6.0. Where you chose" in text

@@ -73,7 +73,9 @@ def test_the_newest_readable_weights_are_loaded_in_evaluation_mode(run):
     save(folder, NAME.format(5), 5.0)
     save(folder, NAME.format(10), 10.0)
     save(folder, "best.ckpt", 1.0)
-    assert loaded(folder) == 10.0, "this recipe takes the last ones"
+    with pytest.warns(match=f"not finished; its weights are those of {NAME.format(10)}"):
+        assert loaded(folder) == 10.0, "this recipe takes the last ones"
+    folder.record.write_text("{}")
     assert not load_run(folder).module.training
     (folder.checkpoints / NAME.format(10)).write_bytes(b"torn")
     assert loaded(folder) == 5.0
