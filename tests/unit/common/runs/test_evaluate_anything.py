@@ -190,6 +190,22 @@ def test_what_a_function_returns_is_checked(function, message):
 
 
 def test_grey_images_have_three_channels_for_a_function_and_raw_is_what_is_stored(tmp_path):
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"labels": np.arange(90)}, "a.npz: its 90 classes have one row each; take other labels"),
+        (
+            {"labels": [-1] * 60 + [*range(30)], "split": ["train"] * 60 + ["test"] * 30},
+            "its training rows have no class; take",
+        ),
+    ],
+)
+def test_classes_without_a_row_to_train_on_are_refused(arrays, message, tmp_path):
+    found = find_measurable(str(wrote(tmp_path / "a.npz", x=X, **arrays)), None, 0)
+    with pytest.raises(DataError, match=message):
+        measure_all(found, [], {}, 0)
+
+
     embed = FunctionEncoder("f.py:f", lambda x: x.flatten(2).mean(2).numpy()).embed
     assert embed(torch.ones(2, 1, 4, 4)).shape == (2, 3)
     (tmp_path / "f.py").write_text("def f(x): return x\n")
