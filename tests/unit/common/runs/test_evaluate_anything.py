@@ -208,7 +208,9 @@ def test_classes_without_a_row_to_train_on_are_refused(arrays, message, tmp_path
 
     embed = FunctionEncoder("f.py:f", lambda x: x.flatten(2).mean(2).numpy()).embed
     assert embed(torch.ones(2, 1, 4, 4)).shape == (2, 3)
-    (tmp_path / "f.py").write_text("def f(x): return x\n")
+    (tmp_path / "f.py").write_text("def f(x): return x\nclass Net: pass\n")
+    with pytest.raises(UsageError, match=r"f.py: Net is a class; .* such as net = Net\(\)"):
+        find_measurable(f"{tmp_path}/f.py:Net", "scattered-digits", 0)
     found = find_measurable(f"{tmp_path}/f.py:f", "scattered-digits", 0)
     assert found.encoders["raw"].test.x.shape == (1000, 400)
 
