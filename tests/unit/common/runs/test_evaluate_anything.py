@@ -470,3 +470,5 @@ def test_what_is_neither_is_refused_with_what_there_is(tmp_path):
         split_words(["linear", "retrieval"])
     with pytest.raises(UsageError, match="one name of data"):
         split_words(["images", "more"])
+    error = CliRunner().invoke(app, ["evaluate", "nothing.npz"]).exception
+    assert isinstance(error, UsageError) and str(error) == "nothing.npz: no such file"
