@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from common.data.catalogue.packers.arrays import BROKEN, why_broken
 from common.data.images.readers.layout import SPLITS
 from common.errors import DataError, shown
 from common.evaluation.vectors import Part, Partners, ScoredPairs, Vectors, validated
@@ -46,18 +47,16 @@ def read_vectors_file(path: Path) -> Arrays:
     if not path.is_file() or not path.name.endswith(ENDINGS):
         raise DataError(f"{path}: give a file that exists and ends in {', '.join(ENDINGS)}")
     try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                found: Arrays = dict(file)
-        elif path.suffix == ".npy":
-            found = {"embeddings": np.load(path, allow_pickle=False)}
+        if path.suffix in (".npz", ".npy"):  # each is told by what it holds
+            read = np.load(path, allow_pickle=False)
+            found: Arrays = {"embeddings": read} if isinstance(read, np.ndarray) else dict(read)
         elif path.suffix == ".parquet":
             found = _parquet(path)
         else:
             found = _csv(path)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: not readable: {error}") from None
-    return {name: each for name, each in found.items() if each.ndim}
+    except (*BROKEN, RuntimeError) as error:  # the last of a way to compress that is unknown
+        raise DataError(f"{path}: not readable: {why_broken(error)}") from None
+    return {name: each for name, each in found.items() if np.ndim(each)}
 
 
 def _parquet(path: Path) -> Arrays:

@@ -104,6 +104,32 @@ def test_what_cannot_be_used_is_refused(arrays, message, tmp_path):
         as_vectors(wrote(tmp_path / "a.npz", **arrays), None, None, 0)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (lambda whole: whole[:200], "File is not a zip file; is it whole"),
+        (lambda whole: whole[:200] + b"." + whole[201:], "Bad CRC-32 for file 'labels.npy'; is it"),
+        (lambda whole: b"one,two", "numpy has not written it; save it with numpy.savez"),
+        (None, r"it holds objects; save text as labels.astype\(str\)"),
+    ],
+)
+def test_a_file_that_numpy_cannot_read_is_refused_without_advice_to_trust_it(
+    content, message, tmp_path
+):
+    path = wrote(tmp_path / "a.npz", labels=Y if content else np.array(["a", None]))
+    if content:
+        path.write_bytes(content(path.read_bytes()))
+    with pytest.raises(DataError, match=f"a.npz: not readable: {message}") as refused:
+        as_vectors(path, None, None, 0)
+    assert "pickle" not in str(refused.value)
+
+
+def test_vectors_alone_are_read_whichever_ending_of_numpys_they_have(tmp_path):
+    np.save(tmp_path / "a.npy", X)
+    (tmp_path / "a.npy").rename(tmp_path / "a.npz")
+    assert as_vectors(tmp_path / "a.npz", None, None, 0).measured.x.shape == (90, 8)
+
+
 def test_words_of_a_split_are_those_that_folders_of_images_have(tmp_path):
     split = np.where(np.arange(90) < 60, "Training", np.where(np.arange(90) < 70, "valid", "TEST"))
     told = as_vectors(wrote(tmp_path / "a.npz", x=X, targets=X[:, 0], split=split), None, None, 0)
