@@ -160,7 +160,8 @@ def test_columns_that_count_on_are_vectors_by_what_they_share(tmp_path):
     unnamed = tmp_path / "i.csv"  # as pandas writes its index
     lines = named.read_text().splitlines()
     unnamed.write_text("\n".join(f"{i - 1 if i else ''},{line}" for i, line in enumerate(lines)))
-    for path in (named, unnamed):
+    counted = csv_of(tmp_path / "c.csv", **{"0": X[:, 0], "1": X[:, 1]})  # the same, without it
+    for path in (named, unnamed, counted):
         assert as_vectors(path, None, None, 0).test.x.shape[1] == 2
 
 
@@ -178,11 +179,31 @@ def test_columns_that_count_on_are_vectors_by_what_they_share(tmp_path):
             r"first: ..0.1 0.2.. is no number; in a CSV a d",
         ),
         ({"e0": Y, "e1": Y, "label_0": Y, "label_1": Y}, r"labels of shape \(90, 2\)"),
+        ({"e0": Y, "e1": Y, "Species": ["cat"] * 90}, "e0 to e1 are Species; .* such as label, te"),
+        ({"e0": [*Y[:4], "", *Y[5:]], "e1": Y}, "a.csv, line 6: e0 is empty; fill it in"),
+        ({"e0": [*Y[:4], "x", *Y[5:]], "y": Y}, 'a.csv, line 6: e0 holds "x", which is no number'),
+        ({"0.5": Y, "1.5": Y}, "a.csv, line 1: holds numbers, and no names of columns; put a line"),
     ],
 )
 def test_columns_that_say_too_little_are_refused(columns, message, tmp_path):
     with pytest.raises(DataError, match=message):
         as_vectors(csv_of(tmp_path / "a.csv", **columns), None, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"labels": np.arange(90)}, "a.npz: its 90 classes have one row each; take other labels"),
+        (
+            {"labels": [-1] * 60 + [*range(30)], "split": ["train"] * 60 + ["test"] * 30},
+            "its training rows have no class; take",
+        ),
+    ],
+)
+def test_classes_without_a_row_to_train_on_are_refused(arrays, message, tmp_path):
+    found = find_measurable(str(wrote(tmp_path / "a.npz", x=X, **arrays)), None, 0)
+    with pytest.raises(DataError, match=message):
+        measure_all(found, [], {}, 0)
 
 
 def test_one_class_is_refused_where_classes_are_told_apart(tmp_path):
@@ -216,22 +237,6 @@ def test_what_a_function_returns_is_checked(function, message):
 
 
 def test_grey_images_have_three_channels_for_a_function_and_raw_is_what_is_stored(tmp_path):
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        ({"labels": np.arange(90)}, "a.npz: its 90 classes have one row each; take other labels"),
-        (
-            {"labels": [-1] * 60 + [*range(30)], "split": ["train"] * 60 + ["test"] * 30},
-            "its training rows have no class; take",
-        ),
-    ],
-)
-def test_classes_without_a_row_to_train_on_are_refused(arrays, message, tmp_path):
-    found = find_measurable(str(wrote(tmp_path / "a.npz", x=X, **arrays)), None, 0)
-    with pytest.raises(DataError, match=message):
-        measure_all(found, [], {}, 0)
-
-
     embed = FunctionEncoder("f.py:f", lambda x: x.flatten(2).mean(2).numpy()).embed
     assert embed(torch.ones(2, 1, 4, 4)).shape == (2, 3)
     (tmp_path / "f.py").write_text("def f(x): return x\nclass Net: pass\n")
@@ -489,6 +494,8 @@ def test_what_is_neither_is_refused_with_what_there_is(tmp_path):
             find_measurable(what, data, 0)
     with pytest.raises(DataError, match="give a file that exists"):
         find_measurable("nothing.npz", None, 0)
+    error = CliRunner().invoke(app, ["evaluate", "nothing.npz"]).exception
+    assert isinstance(error, UsageError) and str(error) == "nothing.npz: no such file"
     assert split_words(["images", "knn.k=3"]) == ("images", ["knn.k=3"])
     with pytest.raises(
         UsageError, match="linear: is a protocol; give each an option: --protocol l"
@@ -496,5 +503,3 @@ def test_what_is_neither_is_refused_with_what_there_is(tmp_path):
         split_words(["linear", "retrieval"])
     with pytest.raises(UsageError, match="one name of data"):
         split_words(["images", "more"])
-    error = CliRunner().invoke(app, ["evaluate", "nothing.npz"]).exception
-    assert isinstance(error, UsageError) and str(error) == "nothing.npz: no such file"
