@@ -52,7 +52,7 @@ def evaluate_anything(
         weights: A file of them, for a network of timm or torchvision.
 
     Raises:
-        UsageError: Words that are no settings, or files that are not to be written.
+        UsageError: Words that are no settings, or files that are missing or not to be written.
     """
     for path in out:
         check_output(path, OUTPUTS, force)
@@ -62,6 +62,8 @@ def evaluate_anything(
     seed = settings.pop("seed", 0)
     if not isinstance(seed, int) or seed < 0:
         raise UsageError(f"seed={seed}: a whole number from 0 is needed")
+    if Path(what).suffix and ":" not in what and not Path(what).expanduser().exists():
+        raise UsageError(f"{what}: no such file")
     from common.runs.encoders import find_measurable, of_run
     from common.runs.measured import check_keys, measure_all
 

@@ -340,8 +340,13 @@ def _resized(name: str, pretrained: bool) -> Foreign:
     return Foreign(model, model.num_features)
 
 
-def load_own(path: Path, name: str) -> tuple[Any, str]:
+def load_own(path: Path, name: str, classes: tuple[type, ...] = ()) -> tuple[Any, str]:
     """Runs the user's own file: it was typed on the command line, and nothing else names it.
+
+    Args:
+        path: The file.
+        name: Of a function in it, an object that can be called, or a class of ``classes``.
+        classes: Those that may be named.
 
     Returns:
         What ``name`` is there, and 16 hex digits of the file.
@@ -361,6 +366,9 @@ def load_own(path: Path, name: str) -> tuple[Any, str]:
     function = getattr(module, name, None)
     if not callable(function):
         raise UsageError(f"{path}: has no function {name}")
+    if isinstance(function, type) and not issubclass(function, classes):
+        one = name.lower()
+        raise UsageError(f"{path}: {name} is a class; name an instance, such as {one} = {name}()")
     return function, file_digest(path)[:16]
 
 

@@ -60,9 +60,12 @@ def measure_all(
     if asked.train is not None and needs & {"classes", "training classes"}:
         known = asked.train.known.unique()
         if len(known) < 2:
+            what = f"training rows have {('no class', 'one class alone')[len(known)]}"
+            if not len(asked.train.x):
+                what = f"{len(asked.classed.known.unique())} classes have one row each"
             raise DataError(
-                f"{found.data}: its training rows have one class alone; take other labels, leave "
-                "them out, or name a --protocol that needs none"
+                f"{found.data}: its {what}; take other labels, leave them out, or name a "
+                "--protocol that needs none"
             )
     samples = _samples(asked)
     with torch.no_grad(), threadpool_limits(torch.get_num_threads()):

@@ -105,7 +105,7 @@ def read_own_loss(word: str, settings: dict[str, Any]) -> OwnLoss:
     path, _, name = word.rpartition(":")
     if not path.endswith(".py"):
         raise UsageError(f"{word}: no loss; name it as file.py:loss")
-    made, digest = load_own(Path(path).expanduser(), name)
+    made, digest = load_own(Path(path).expanduser(), name, (LightningModule,))
     whole = digest_of_parts([digest, name, json.dumps(settings, sort_keys=True)])
     own = OwnLoss(f"{Path(path).name}:{name}", made, settings, whole)
     _check_signature(own)

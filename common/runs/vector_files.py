@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from common.data.catalogue.packers.arrays import BROKEN, why_broken
 from common.data.images.readers.layout import SPLITS
 from common.errors import DataError, shown
 from common.evaluation.vectors import Part, Partners, ScoredPairs, Vectors, validated
-from common.own_data.csv_lines import read_lines, to_number
+from common.own_data.csv_lines import read_lines, table_rows, to_number
 
 Arrays = dict[str, NDArray[Any]]
 Encode = Callable[[NDArray[Any]], Tensor]
@@ -46,18 +47,16 @@ def read_vectors_file(path: Path) -> Arrays:
     if not path.is_file() or not path.name.endswith(ENDINGS):
         raise DataError(f"{path}: give a file that exists and ends in {', '.join(ENDINGS)}")
     try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                found: Arrays = dict(file)
-        elif path.suffix == ".npy":
-            found = {"embeddings": np.load(path, allow_pickle=False)}
+        if path.suffix in (".npz", ".npy"):  # each is told by what it holds
+            read = np.load(path, allow_pickle=False)
+            found: Arrays = {"embeddings": read} if isinstance(read, np.ndarray) else dict(read)
         elif path.suffix == ".parquet":
             found = _parquet(path)
         else:
             found = _csv(path)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: not readable: {error}") from None
-    return {name: each for name, each in found.items() if each.ndim}
+    except (*BROKEN, RuntimeError) as error:  # the last of a way to compress that is unknown
+        raise DataError(f"{path}: not readable: {why_broken(error)}") from None
+    return {name: each for name, each in found.items() if np.ndim(each)}
 
 
 def _parquet(path: Path) -> Arrays:
@@ -68,41 +67,66 @@ def _parquet(path: Path) -> Arrays:
     for name, values in columns.items():
         if values.dtype.kind == "O":  # text or numbers, some of them missing
             columns[name] = np.array(["" if each is None else str(each) for each in values])
-    return _joined(path, columns)
+    return _joined(path, columns, [f"row {row}" for row in range(table.num_rows)])
 
 
 def _csv(path: Path) -> Arrays:
+    header = next(table_rows(path), (1, [""]))[1]
+    # A table of pandas without names has 0, 1 and so on.
+    if None not in map(to_number, header) and header != [*map(str, range(len(header)))]:
+        raise DataError(
+            f"{path}, line 1: holds numbers, and no names of columns; put a line of names above "
+            "it, such as e0,e1,e2"
+        )
     lines = read_lines(path)
     columns = zip(*(cells for _, cells in lines[1:]), strict=True)
     found: Arrays = {}
     for name, cells in zip(lines[0][1], columns, strict=True):
         numbers = [to_number(cell) for cell in cells]
         found[name] = np.array(cells if None in numbers else numbers)
-    return _joined(path, found)
+    return _joined(path, found, [f"line {line}" for line, _ in lines[1:]])
 
 
-def _joined(path: Path, columns: Arrays) -> Arrays:
-    """Returns the columns, those of numbers that have no meaning by their name as one array."""
+def _joined(path: Path, columns: Arrays, rows: list[str]) -> Arrays:
+    """Returns the columns, those of numbers that have no meaning by their name as one array.
+
+    Messages name a row as ``rows`` do.
+    """
     told = {*CLASSES, *NUMBERS, *SCORES, *PARTS, *NAMES, *TEXTS, *VECTORS, *sum(SIDES, ())}
     plain = {
         n: x for n, x in columns.items() if n not in told and x.ndim == 1 and x.dtype.kind in "fiu"
     }
     rest = {name: x for name, x in columns.items() if name not in plain}
     numbered = _numbered(plain)
+    unread = [name for name in rest if name not in told]
     whole = any({*names} <= {*rest} for names in (*zip((*VECTORS, *TEXTS)), *SIDES))
     sides = [side for pair in SIDES if {*pair} <= {*numbered} for side in pair]
     for name in (*CLASSES, *NUMBERS, *sides):
         if name in numbered and name not in rest:
             rest[name] = np.stack([plain.pop(each) for each in numbered[name]], 1)
-    if whole or not plain:
+    if whole:
+        return rest
+    for name in unread:
+        _check_gaps(path, name, rest[name], rows)
+    if not plain:
         return rest
     order = next((numbered[n] for n in numbered if n in sides or numbered[n][0] in plain), [*plain])
-    if other := [name for name in plain if name not in order]:
+    if other := [name for name in (*plain, *unread) if name not in order]:
         raise DataError(
             f"{path}: no dimensions beside {order[0]} to {order[-1]} are {', '.join(other[:5])}; "
-            "call them what they are, such as targets or id, or leave them out"
+            "call them what they are, such as label, text, targets or id, or leave them out"
         )
     return rest | {"embeddings": np.stack([plain[name] for name in order], 1)}
+
+
+def _check_gaps(path: Path, name: str, cells: NDArray[Any], rows: list[str]) -> None:
+    """Raises `DataError` where most ``cells`` are numbers, and one is none."""
+    one_a_row = cells if cells.ndim == 1 else ()
+    gaps = [place for place, cell in enumerate(one_a_row) if to_number(cell) is None]
+    if 0 < 2 * len(gaps) < len(cells):
+        row, cell = rows[gaps[0]], str(cells[gaps[0]])
+        what = f"holds {shown(cell)}, which is no number" if cell else "is empty"
+        raise DataError(f"{path}, {row}: {name} {what}; fill it in, or leave the row out")
 
 
 def _numbered(names: Iterable[str]) -> dict[str, list[str]]:

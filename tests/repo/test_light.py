@@ -79,6 +79,7 @@ REFUSED = [
     ["sweep", "swav/imagenet", "optimizer.lr=1,2", "data.root=nowhere"],
     ["resume", "nowhere"],
     ["evaluate", "nowhere"],
+    ["evaluate", "nothing.npz"],
     ["evaluate", "swav/quick", "--weights", "none.pt"],
     ["export", "nowhere"],
     ["recommend", "nowhere"],

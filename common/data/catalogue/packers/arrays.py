@@ -26,6 +26,18 @@ Array = npt.NDArray[Any]
 BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
+def why_broken(error: Exception) -> str:
+    """Returns what was said of a file, without numpy's advice to run what it holds."""
+    said = str(error)
+    if isinstance(error, OSError):
+        return said
+    if "Object arrays" in said:
+        return "it holds objects; save text as labels.astype(str), and numbers as x.astype(float)"
+    if "pickle" in said:
+        return "numpy has not written it; save it with numpy.savez"
+    return f"{said}; is it whole? Save it again"
+
+
 def npz_bytes(arrays: Mapping[str, Array]) -> bytes:
     """Returns a compressed npz of ``arrays``, in their order."""
     buffer = io.BytesIO()
@@ -55,7 +67,7 @@ def read_array(path: Path) -> Any:
         found = np.load(path, mmap_mode="r" if is_array else None, allow_pickle=False)
         return np.array(found) if is_array else found
     except BROKEN as error:
-        raise DataError(f"{path}: not a numpy file of plain numbers: {error}") from None
+        raise DataError(f"{path}: not a numpy file of plain numbers: {why_broken(error)}") from None
 
 
 def read_rows(path: Path, name: str) -> tuple[Array, dict[str, Array]]:
@@ -91,7 +103,8 @@ def read_arrays(path: Path, *names: str, optional: tuple[str, ...] = ()) -> dict
                 _check_claim(file, name)
             return {name: file[name] for name in wanted or file.files}
     except BROKEN as error:
-        raise DataError(f"{path}: not a readable .npz of plain arrays: {error}") from None
+        said = why_broken(error)
+        raise DataError(f"{path}: not a readable .npz of plain arrays: {said}") from None
 
 
 def _check_claim(file: Any, name: str) -> None:

@@ -104,6 +104,32 @@ def test_what_cannot_be_used_is_refused(arrays, message, tmp_path):
         as_vectors(wrote(tmp_path / "a.npz", **arrays), None, None, 0)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (lambda whole: whole[:200], "File is not a zip file; is it whole"),
+        (lambda whole: whole[:200] + b"." + whole[201:], "Bad CRC-32 for file 'labels.npy'; is it"),
+        (lambda whole: b"one,two", "numpy has not written it; save it with numpy.savez"),
+        (None, r"it holds objects; save text as labels.astype\(str\)"),
+    ],
+)
+def test_a_file_that_numpy_cannot_read_is_refused_without_advice_to_trust_it(
+    content, message, tmp_path
+):
+    path = wrote(tmp_path / "a.npz", labels=Y if content else np.array(["a", None]))
+    if content:
+        path.write_bytes(content(path.read_bytes()))
+    with pytest.raises(DataError, match=f"a.npz: not readable: {message}") as refused:
+        as_vectors(path, None, None, 0)
+    assert "pickle" not in str(refused.value)
+
+
+def test_vectors_alone_are_read_whichever_ending_of_numpys_they_have(tmp_path):
+    np.save(tmp_path / "a.npy", X)
+    (tmp_path / "a.npy").rename(tmp_path / "a.npz")
+    assert as_vectors(tmp_path / "a.npz", None, None, 0).measured.x.shape == (90, 8)
+
+
 def test_words_of_a_split_are_those_that_folders_of_images_have(tmp_path):
     split = np.where(np.arange(90) < 60, "Training", np.where(np.arange(90) < 70, "valid", "TEST"))
     told = as_vectors(wrote(tmp_path / "a.npz", x=X, targets=X[:, 0], split=split), None, None, 0)
@@ -134,7 +160,8 @@ def test_columns_that_count_on_are_vectors_by_what_they_share(tmp_path):
     unnamed = tmp_path / "i.csv"  # as pandas writes its index
     lines = named.read_text().splitlines()
     unnamed.write_text("\n".join(f"{i - 1 if i else ''},{line}" for i, line in enumerate(lines)))
-    for path in (named, unnamed):
+    counted = csv_of(tmp_path / "c.csv", **{"0": X[:, 0], "1": X[:, 1]})  # the same, without it
+    for path in (named, unnamed, counted):
         assert as_vectors(path, None, None, 0).test.x.shape[1] == 2
 
 
@@ -152,11 +179,31 @@ def test_columns_that_count_on_are_vectors_by_what_they_share(tmp_path):
             r"first: ..0.1 0.2.. is no number; in a CSV a d",
         ),
         ({"e0": Y, "e1": Y, "label_0": Y, "label_1": Y}, r"labels of shape \(90, 2\)"),
+        ({"e0": Y, "e1": Y, "Species": ["cat"] * 90}, "e0 to e1 are Species; .* such as label, te"),
+        ({"e0": [*Y[:4], "", *Y[5:]], "e1": Y}, "a.csv, line 6: e0 is empty; fill it in"),
+        ({"e0": [*Y[:4], "x", *Y[5:]], "y": Y}, 'a.csv, line 6: e0 holds "x", which is no number'),
+        ({"0.5": Y, "1.5": Y}, "a.csv, line 1: holds numbers, and no names of columns; put a line"),
     ],
 )
 def test_columns_that_say_too_little_are_refused(columns, message, tmp_path):
     with pytest.raises(DataError, match=message):
         as_vectors(csv_of(tmp_path / "a.csv", **columns), None, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"labels": np.arange(90)}, "a.npz: its 90 classes have one row each; take other labels"),
+        (
+            {"labels": [-1] * 60 + [*range(30)], "split": ["train"] * 60 + ["test"] * 30},
+            "its training rows have no class; take",
+        ),
+    ],
+)
+def test_classes_without_a_row_to_train_on_are_refused(arrays, message, tmp_path):
+    found = find_measurable(str(wrote(tmp_path / "a.npz", x=X, **arrays)), None, 0)
+    with pytest.raises(DataError, match=message):
+        measure_all(found, [], {}, 0)
 
 
 def test_one_class_is_refused_where_classes_are_told_apart(tmp_path):
@@ -192,7 +239,9 @@ def test_what_a_function_returns_is_checked(function, message):
 def test_grey_images_have_three_channels_for_a_function_and_raw_is_what_is_stored(tmp_path):
     embed = FunctionEncoder("f.py:f", lambda x: x.flatten(2).mean(2).numpy()).embed
     assert embed(torch.ones(2, 1, 4, 4)).shape == (2, 3)
-    (tmp_path / "f.py").write_text("def f(x): return x\n")
+    (tmp_path / "f.py").write_text("def f(x): return x\nclass Net: pass\n")
+    with pytest.raises(UsageError, match=r"f.py: Net is a class; .* such as net = Net\(\)"):
+        find_measurable(f"{tmp_path}/f.py:Net", "scattered-digits", 0)
     found = find_measurable(f"{tmp_path}/f.py:f", "scattered-digits", 0)
     assert found.encoders["raw"].test.x.shape == (1000, 400)
 
@@ -445,6 +494,8 @@ def test_what_is_neither_is_refused_with_what_there_is(tmp_path):
             find_measurable(what, data, 0)
     with pytest.raises(DataError, match="give a file that exists"):
         find_measurable("nothing.npz", None, 0)
+    error = CliRunner().invoke(app, ["evaluate", "nothing.npz"]).exception
+    assert isinstance(error, UsageError) and str(error) == "nothing.npz: no such file"
     assert split_words(["images", "knn.k=3"]) == ("images", ["knn.k=3"])
     with pytest.raises(
         UsageError, match="linear: is a protocol; give each an option: --protocol l"

@@ -150,6 +150,14 @@ def multiplied(z1, z2):
 
 def pulls(z1, z2):
     return -F.cosine_similarity(z1, z2).mean()
+
+
+class Distance(torch.nn.Module):
+    def forward(self, z1, z2):
+        return good(z1, z2)
+
+
+distance = Distance()
 """
 ALL = [
     *("value", "float16", "bfloat16", "gradient", "order of the batch"),
@@ -163,6 +171,12 @@ def file(tmp_path):
     path = tmp_path / "losses.py"
     path.write_text(LOSSES)
     return path
+
+
+def test_a_module_that_is_made_is_a_loss(file):
+    assert [one.name for one in check_loss(read_own_loss(f"{file}:distance", {}))] == [
+        name for name in ALL if name != "labels"
+    ]
 
 
 def test_a_plain_loss_passes_each_check(file):
@@ -262,6 +276,7 @@ def test_a_value_at_chance_is_named(file):
         ("broken", r"RuntimeError at line 52 of losses.py: "),
         ("alone", r"alone\(z1\): too many positional arguments"),
         ("absent", "has no function absent"),
+        ("Distance", r"losses.py: Distance is a class; name .* such as distance = Distance\(\)"),
     ],
 )
 def test_what_is_no_loss_is_refused(file, loss, said):
