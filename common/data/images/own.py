@@ -121,7 +121,7 @@ def _headers(
     rows = np.concatenate([*listed.rows.values()])
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, HEADERS).astype(int))]
     source = listed.source
-    sizes, modes, broken, deep, stretched = [], set(), [], "", ""
+    sizes, modes, broken, deep, stretched = [], set(), [], [], ""
     clear, layered = list[str](), list[str]()
     for row in chosen.tolist():
         name = source.name(row)
@@ -130,7 +130,8 @@ def _headers(
             with Image.open(file) as image:
                 sizes.append(image.size)
                 modes.add(image.mode)
-                deep = deep or is_deep(image, name)
+                if is_deep(image, name):
+                    deep.append(f"{name}: has more than 8 bits (mode {image.mode})")
                 stretched = stretched or is_stretched(image, name)
                 if image.mode[-1] == "A" or "transparency" in image.info:
                     clear.append(name)
@@ -146,7 +147,16 @@ def _headers(
         )
         if names
     ]
-    return sizes, modes, broken, deep, stretched, notes
+    return sizes, modes, broken, _deep(deep, len(chosen)), stretched, notes
+
+
+def _deep(found: list[str], looked_at: int) -> str:
+    """Returns the first image that has more than 8 bits, how many have, and the mends, or ""."""
+    if not found:
+        return ""
+    skip = ", or leave them out: data.skip_unreadable=true" if len(found) < looked_at else ""
+    count = f"{len(found):,} of {looked_at:,} looked at"
+    return f"{found[0]}, as {count}; scale them to 8 bits{skip}"
 
 
 def is_deep(image: Image.Image, name: str) -> str:

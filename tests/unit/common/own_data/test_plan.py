@@ -88,6 +88,19 @@ def test_without_labels_what_needs_none_is_measured(paper, kept, tmp_path):
     assert bool(found.notes) == (paper != "amcl")
 
 
+def test_images_of_more_than_8_bits_are_counted_and_can_be_left_out(tmp_path):
+    folder = write_images(tmp_path, {"a": 30, "b": 30})
+    for name in ("a/3.png", "b/0.png"):
+        Image.fromarray(np.full((72, 80), 900, np.uint16)).save(folder / name)
+    said = refusal("swav", folder)
+    assert said.startswith(f"{folder}/a/3.png: ") and "as 2 of 60 looked at" in said
+    assert said.endswith("or leave them out: data.skip_unreadable=true")
+    assert plan("swav", folder, "data.skip_unreadable=true")
+    for path in folder.glob("*/*.png"):
+        Image.fromarray(np.full((72, 80), 900, np.uint16)).save(path)
+    assert "skip_unreadable" not in refusal("swav", folder)
+
+
 def test_few_test_images_are_told_with_the_sampling_error_of_an_accuracy(tmp_path):
     folder = write_images(tmp_path / "photos", {"cat": 40, "dog": 40})
     (note,) = [one for one in plan("swav", folder).notes if "sampling error" in one]
