@@ -43,7 +43,7 @@ class Images:
     ``splits``: images by split; ``classes``: labelled training images by class; ``shorter`` and
     ``longer``: sides of the sampled images, in pixels; ``broken``: sampled files without a header;
     ``deep``, ``stretched``: the first with more than 8 bits, or with sides too unequal, and the
-    mend; ``notes``: what is not read of some.
+    mend; ``notes``: what is not read of some; ``bare``: splits without a label.
     """
 
     path: Path
@@ -56,6 +56,7 @@ class Images:
     deep: str
     stretched: str
     notes: list[str]
+    bare: list[str]
     forms: tuple[str, ...] = ("image-folder",)
 
     @property
@@ -112,6 +113,7 @@ def recognise_folder(path: Path) -> Images:
         deep,
         stretched,
         notes,
+        [split for split, rows in listed.rows.items() if (listed.labels[rows] < 0).all()],
     )
 
 
@@ -293,6 +295,7 @@ def fit_queue(draft: Draft) -> None:
 def _plan_protocols(found: Images, draft: Draft) -> None:
     evaluation = draft.base.evaluation
     if found.labelled:
+        _check_tested(found, draft)
         _fit_protocols(found, draft)
         return
     asked = {name: evaluation.settings(name) for name in draft.paper.protocols}
@@ -310,6 +313,19 @@ def _plan_protocols(found: Images, draft: Draft) -> None:
             "plots. evaluation.protocols=[effective-rank] says how many dimensions it uses. For a "
             "measure, put the images of each class into a folder of its own."
         )
+
+
+def _check_tested(found: Images, draft: Draft) -> None:
+    """Notes an obstacle where what measures by classes would test images without one."""
+    tested = "test" if "test" in found.splits else "val"
+    for split in found.bare:
+        names = draft.get(f"evaluation.{'protocols' if split == tested else 'online'}")
+        if any(draft.base.evaluation.settings(name).needs for name in names):
+            named = split == "test" and "val" in found.splits and "val" not in found.bare
+            draft.refuse(
+                f"{found.path}: its {split} images have no classes; move them out of the folder, "
+                f"and {'val/' if named else 'a share of the labelled images'} is taken instead"
+            )
 
 
 def _fit_protocols(found: Images, draft: Draft) -> None:

@@ -88,6 +88,22 @@ def test_without_labels_what_needs_none_is_measured(paper, kept, tmp_path):
     assert bool(found.notes) == (paper != "amcl")
 
 
+@pytest.mark.parametrize(
+    ("val", "instead"),
+    [
+        ({}, "a share of the labelled images is taken instead"),
+        ({"val/a": 4, "val/b": 4}, "val/ is taken instead"),
+    ],
+)
+def test_a_test_part_without_classes_is_an_obstacle_where_classes_measure(tmp_path, val, instead):
+    folder = write_images(tmp_path, {"train/a": 30, "train/b": 30, "test": 9, **val})
+    said = f"{folder}: its test images have no classes; move them out of the folder, and {instead}"
+    assert refusal("swav", folder) == said
+    assert plan("swav", folder, "evaluation.protocols=[]")
+    (folder / "test").rename(tmp_path.parent / f"{tmp_path.name}-test")
+    assert plan("swav", folder).recipe.evaluation.protocols == ["knn", "linear"]
+
+
 def test_images_of_more_than_8_bits_are_counted_and_can_be_left_out(tmp_path):
     folder = write_images(tmp_path, {"a": 30, "b": 30})
     for name in ("a/3.png", "b/0.png"):
