@@ -3,6 +3,7 @@
 import io
 import math
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -11,8 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from common.data.images.readers.layout import Listed, find_parts, list_parts
+from common.data.images.readers.layout import Listed, Part, find_parts, list_parts
+from common.errors import DataError
 from common.evaluation.config import ProtocolConfig
+from common.own_data.csv_files import class_folders
 from common.own_data.draft import Draft, check_batch, fit_batch, span
 
 HEADERS = 1000  # files whose headers are read, spread over the folder
@@ -43,7 +46,8 @@ class Images:
     ``splits``: images by split; ``classes``: labelled training images by class; ``shorter`` and
     ``longer``: sides of the sampled images, in pixels; ``broken``: sampled files without a header;
     ``deep``, ``stretched``: the first with more than 8 bits, or with sides too unequal, and the
-    mend; ``notes``: what is not read of some; ``bare``: splits without a label.
+    mend; ``notes``: what is not read of some; ``bare``: splits without a label;
+    ``hint``: how there may be classes where there are none.
     """
 
     path: Path
@@ -57,6 +61,7 @@ class Images:
     stretched: str
     notes: list[str]
     bare: list[str]
+    hint: str
     forms: tuple[str, ...] = ("image-folder",)
 
     @property
@@ -114,7 +119,23 @@ def recognise_folder(path: Path) -> Images:
         stretched,
         notes,
         [split for split, rows in listed.rows.items() if (listed.labels[rows] < 0).all()],
+        "" if len(classes) >= LABELS_FROM else _hint(path, parts["train"], listed),
     )
+
+
+def _hint(path: Path, part: Part, listed: Listed) -> str:
+    """Returns where the classes of training images may be that lie in none, or ""."""
+    if not isinstance(part, Path):
+        return ""
+    names = listed.source.names[listed.rows["train"]].tolist()
+    folders = {os.path.dirname(os.fsdecode(name)) for name in names}
+    inner = path / os.path.commonpath(folders)
+    if len(folders) > 1 and inner != part:
+        mend = f"give {inner}" if part == path else f"move what it holds into {part}"
+        return f"{inner}: its folders lie too deep to be classes; for classes, {mend}"
+    with suppress(DataError):  # of tables, which nobody asked for
+        return next(filter(None, map(class_folders, sorted(part.glob("*.[ct]sv")))), "")
+    return ""
 
 
 def _headers(
@@ -197,13 +218,16 @@ def plan_images(found: Images, draft: Draft) -> None:
         draft.refuse(deep or found.stretched)
         return
     draft.notes += found.notes
+    if found.hint:
+        draft.notes.append(f"{found.hint}.")
     if found.broken:
         why = f"{len(found.broken)} of the files cannot be read, such as {found.broken[0]}"
         draft.choose("data.skip_unreadable", True, why)
     if draft.learns_from_labels and not found.labelled:
         draft.refuse(
-            f"{found.path}: {draft.base.baseline or draft.paper.name} learns from labels: put the "
-            "images of each class into a folder of its own"
+            found.hint
+            or f"{found.path}: {draft.base.baseline or draft.paper.name} learns from labels: put "
+            "the images of each class into a folder of its own"
         )
     elif draft.learns_from_labels and found.unlabelled:
         why = f"{found.unlabelled:,} images have no class, and the method learns from labels"

@@ -1,5 +1,6 @@
 """A path of the user's is recognised, a plan fits it, and all obstacles are told at once."""
 
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from common.config.recipe import load_recipe
 from common.data.modality import DataSets
 from common.errors import ConfigError, LikewiseError, UsageError
-from common.own_data.plan import Plan, make_plan
+from common.own_data.plan import Plan, make_plan, without_paper
 from common.own_data.show import check_save, save_plan, show_plan
 from common.paper import get_paper, paper_names
 from common.registry import WINGS
@@ -86,6 +87,46 @@ def test_without_labels_what_needs_none_is_measured(paper, kept, tmp_path):
     assert found.recipe.evaluation.protocols == kept
     # SwAV measures nothing, and PixPro learns little from few images.
     assert bool(found.notes) == (paper != "amcl")
+
+
+@pytest.mark.parametrize(
+    ("folders", "give"),
+    [
+        (["photos/a", "photos/b"], "give {folder}/photos"),
+        (["in/ner/train/a", "in/ner/test/a"], "give {folder}/in/ner"),
+        (["train/in/a", "train/in/b", "test/in/a"], "move what it holds into {folder}/train"),
+    ],
+)
+def test_classes_that_lie_too_deep_are_named(tmp_path, folders, give):
+    folder = write_images(tmp_path, dict.fromkeys(folders, 20))
+    (note,) = [one for one in plan("swav", folder).notes if "too deep" in one]
+    assert note.endswith(f"; for classes, {give.format(folder=folder)}.")
+    assert note.rstrip(".") in refusal("hydra", folder)
+
+
+def test_one_class_is_not_said_to_be_too_deep(tmp_path):
+    folder = write_images(tmp_path, {"a": 20})
+    assert not any("too deep" in one for one in plan("swav", folder).notes)
+
+
+@pytest.mark.parametrize("label", ["cat", "1"])
+def test_a_table_beside_images_is_said_to_become_folders(tmp_path, label):
+    folder = write_images(tmp_path / "flat", {".": 20})
+    mend = f"labels.csv: its column file_name names images; .* and give {folder}"
+    assert not re.search(mend, " ".join(plan("swav", folder).notes))
+    rows = ["gone.png,cat", *(f"{number}.png,{label}" for number in range(20))]
+    table = write_csv(folder / "labels.csv", "file_name,label", rows)
+    said = refusal("swav", table)
+    assert re.search(mend, said) and "column of sentences" not in said
+    assert re.search(mend, without_paper(str(table)))
+    assert re.search(mend, " ".join(plan("swav", folder).notes))
+    (folder / "broken.csv").write_bytes(b"\xff")
+    assert plan("swav", folder)
+
+
+def test_a_table_without_images_beside_it_is_still_a_column_of_sentences(tmp_path):
+    table = write_csv(tmp_path / "labels.csv", "file_name,label", ["a.png,cat", "b.png,dog"])
+    assert "a column of sentences" in refusal("swav", table)
 
 
 @pytest.mark.parametrize(
