@@ -1,14 +1,16 @@
 """A CSV: what its columns hold, which is the time, and how far apart its lines are."""
 
+import mimetypes
+import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 from common.errors import shown
-from common.own_data.csv_lines import Lines, read_lines, to_number
+from common.own_data.csv_lines import Lines, read_lines, table_rows, to_number
 
 TIME_NAMES = ("date", "datetime", "time", "timestamp")
 # How dates are written; null: ISO 8601. Day and month first are told apart by the days above 12.
@@ -140,6 +142,24 @@ def recognise_csv(path: Path) -> CsvFile:
     columns = [_column(lines, place) for place in range(len(lines[0][1]))]
     times = _find_times(lines, columns)
     return CsvFile(path, len(lines) - 1, columns, times, _forms(columns, times))
+
+
+def class_folders(table: Path) -> str:
+    """Returns how images beside a CSV that names them get classes; "" where it names none.
+
+    Raises:
+        DataError: As `table_rows`.
+    """
+    rows = islice(table_rows(table), LOOKED_AT + 1)
+    for name, *cells in zip(*(cells for _, cells in rows), strict=False):
+        kinds = ((cell, mimetypes.guess_type(cell, strict=False)[0] or "") for cell in cells)
+        images = (cell for cell, kind in kinds if kind.startswith("image/"))
+        if any(os.path.isfile(table.parent / image) for image in images):
+            return (
+                f"{table}: its column {name} names images; for classes, move each image into a "
+                f"folder named by its class, and give {table.parent}"
+            )
+    return ""
 
 
 def _column(lines: Lines, place: int) -> Column:

@@ -21,7 +21,15 @@ from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides
 from common.data.modality import DataSet, DataSets, find_set
 from common.errors import ConfigError, UsageError
-from common.own_data.csv_files import CAPTIONS, CLICKS, PAIRS, PATHS, CsvFile, recognise_csv
+from common.own_data.csv_files import (
+    CAPTIONS,
+    CLICKS,
+    PAIRS,
+    PATHS,
+    CsvFile,
+    class_folders,
+    recognise_csv,
+)
 from common.own_data.draft import Choice, Draft
 from common.paper import Paper, get_paper, paper_names
 from common.registry import WINGS, load, wing
@@ -257,12 +265,14 @@ def without_paper(path: str) -> str:
 
 def _trained_by(found: Found) -> Iterator[str]:
     """Yields which papers take what is there, a line for each form that it has."""
+    if images := class_folders(found.path) if isinstance(found, CsvFile) else "":
+        yield images
     for form in found.forms:
         names = [name for name in paper_names() if _takes(get_paper(name), form)]
         if names and (known := find_set(form)):
             kind = wing(known.modality).title
             yield f"as {kind} it can be trained by {', '.join(names)}"
-        else:
+        elif not images:
             yield REMARKS.get(form, "no paper takes such data")
 
 

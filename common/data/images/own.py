@@ -3,6 +3,7 @@
 import io
 import math
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -11,8 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from common.data.images.readers.layout import Listed, find_parts, list_parts
+from common.data.images.readers.layout import Listed, Part, find_parts, list_parts
+from common.errors import DataError
 from common.evaluation.config import ProtocolConfig
+from common.own_data.csv_files import class_folders
 from common.own_data.draft import Draft, check_batch, fit_batch, span
 
 HEADERS = 1000  # files whose headers are read, spread over the folder
@@ -43,7 +46,8 @@ class Images:
     ``splits``: images by split; ``classes``: labelled training images by class; ``shorter`` and
     ``longer``: sides of the sampled images, in pixels; ``broken``: sampled files without a header;
     ``deep``, ``stretched``: the first with more than 8 bits, or with sides too unequal, and the
-    mend; ``notes``: what is not read of some.
+    mend; ``notes``: what is not read of some; ``bare``: splits without a label;
+    ``hint``: how there may be classes where there are none.
     """
 
     path: Path
@@ -56,6 +60,8 @@ class Images:
     deep: str
     stretched: str
     notes: list[str]
+    bare: list[str]
+    hint: str
     forms: tuple[str, ...] = ("image-folder",)
 
     @property
@@ -112,7 +118,24 @@ def recognise_folder(path: Path) -> Images:
         deep,
         stretched,
         notes,
+        [split for split, rows in listed.rows.items() if (listed.labels[rows] < 0).all()],
+        "" if len(classes) >= LABELS_FROM else _hint(path, parts["train"], listed),
     )
+
+
+def _hint(path: Path, part: Part, listed: Listed) -> str:
+    """Returns where the classes of training images may be that lie in none, or ""."""
+    if not isinstance(part, Path):
+        return ""
+    names = listed.source.names[listed.rows["train"]].tolist()
+    folders = {os.path.dirname(os.fsdecode(name)) for name in names}
+    inner = path / os.path.commonpath(folders)
+    if len(folders) > 1 and inner != part:
+        mend = f"give {inner}" if part == path else f"move what it holds into {part}"
+        return f"{inner}: its folders lie too deep to be classes; for classes, {mend}"
+    with suppress(DataError):  # of tables, which nobody asked for
+        return next(filter(None, map(class_folders, sorted(part.glob("*.[ct]sv")))), "")
+    return ""
 
 
 def _headers(
@@ -121,7 +144,7 @@ def _headers(
     rows = np.concatenate([*listed.rows.values()])
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, HEADERS).astype(int))]
     source = listed.source
-    sizes, modes, broken, deep, stretched = [], set(), [], "", ""
+    sizes, modes, broken, deep, stretched = [], set(), [], [], ""
     clear, layered = list[str](), list[str]()
     for row in chosen.tolist():
         name = source.name(row)
@@ -130,7 +153,8 @@ def _headers(
             with Image.open(file) as image:
                 sizes.append(image.size)
                 modes.add(image.mode)
-                deep = deep or is_deep(image, name)
+                if is_deep(image, name):
+                    deep.append(f"{name}: has more than 8 bits (mode {image.mode})")
                 stretched = stretched or is_stretched(image, name)
                 if image.mode[-1] == "A" or "transparency" in image.info:
                     clear.append(name)
@@ -146,7 +170,16 @@ def _headers(
         )
         if names
     ]
-    return sizes, modes, broken, deep, stretched, notes
+    return sizes, modes, broken, _deep(deep, len(chosen)), stretched, notes
+
+
+def _deep(found: list[str], looked_at: int) -> str:
+    """Returns the first image that has more than 8 bits, how many have, and the mends, or ""."""
+    if not found:
+        return ""
+    skip = ", or leave them out: data.skip_unreadable=true" if len(found) < looked_at else ""
+    count = f"{len(found):,} of {looked_at:,} looked at"
+    return f"{found[0]}, as {count}; scale them to 8 bits{skip}"
 
 
 def is_deep(image: Image.Image, name: str) -> str:
@@ -185,13 +218,16 @@ def plan_images(found: Images, draft: Draft) -> None:
         draft.refuse(deep or found.stretched)
         return
     draft.notes += found.notes
+    if found.hint:
+        draft.notes.append(f"{found.hint}.")
     if found.broken:
         why = f"{len(found.broken)} of the files cannot be read, such as {found.broken[0]}"
         draft.choose("data.skip_unreadable", True, why)
     if draft.learns_from_labels and not found.labelled:
         draft.refuse(
-            f"{found.path}: {draft.base.baseline or draft.paper.name} learns from labels: put the "
-            "images of each class into a folder of its own"
+            found.hint
+            or f"{found.path}: {draft.base.baseline or draft.paper.name} learns from labels: put "
+            "the images of each class into a folder of its own"
         )
     elif draft.learns_from_labels and found.unlabelled:
         why = f"{found.unlabelled:,} images have no class, and the method learns from labels"
@@ -283,6 +319,7 @@ def fit_queue(draft: Draft) -> None:
 def _plan_protocols(found: Images, draft: Draft) -> None:
     evaluation = draft.base.evaluation
     if found.labelled:
+        _check_tested(found, draft)
         _fit_protocols(found, draft)
         return
     asked = {name: evaluation.settings(name) for name in draft.paper.protocols}
@@ -300,6 +337,19 @@ def _plan_protocols(found: Images, draft: Draft) -> None:
             "plots. evaluation.protocols=[effective-rank] says how many dimensions it uses. For a "
             "measure, put the images of each class into a folder of its own."
         )
+
+
+def _check_tested(found: Images, draft: Draft) -> None:
+    """Notes an obstacle where what measures by classes would test images without one."""
+    tested = "test" if "test" in found.splits else "val"
+    for split in found.bare:
+        names = draft.get(f"evaluation.{'protocols' if split == tested else 'online'}")
+        if any(draft.base.evaluation.settings(name).needs for name in names):
+            named = split == "test" and "val" in found.splits and "val" not in found.bare
+            draft.refuse(
+                f"{found.path}: its {split} images have no classes; move them out of the folder, "
+                f"and {'val/' if named else 'a share of the labelled images'} is taken instead"
+            )
 
 
 def _fit_protocols(found: Images, draft: Draft) -> None:

@@ -75,7 +75,7 @@ def list_folder(folder: Path, only: list[str] | None = None) -> Listing:
         DataError: Without images.
     """
     starts = [""] if only is None else [name for name in only if (folder / name).is_dir()]
-    found = sorted(pair for start in starts for pair in _walk(folder / start, start))
+    found = sorted(pair for start in starts for pair in walk_images(folder / start, start))
     if not found:
         for file in sorted(folder.rglob("*")):
             for ending, mend in UNREAD.items():
@@ -94,7 +94,7 @@ def list_folder(folder: Path, only: list[str] | None = None) -> Listing:
     )
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, int]]:
+def walk_images(folder: Path, prefix: str) -> Iterator[tuple[str, int]]:
     """Yields each image's name below the top folder, and its size; links are followed."""
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -105,7 +105,7 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, int]]:
                 target = Path(entry.path).resolve()
                 # A link to a folder above would never end.
                 if not folder.resolve().is_relative_to(target):
-                    yield from _walk(Path(entry.path), name)
+                    yield from walk_images(Path(entry.path), name)
             elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
                 if not entry.is_file():  # to open a pipe would wait for ever
                     raise DataError(

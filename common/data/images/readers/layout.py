@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.images.readers.folders import FolderSource, list_folder
+from common.data.images.readers.folders import FolderSource, list_folder, walk_images
 from common.data.images.readers.shards import ShardSource, open_shards
 from common.errors import DataError
 
@@ -26,6 +26,12 @@ SPLITS = {
     "val": ("val", "valid", "validation"),
     "test": ("test", "testing"),
 }
+# What a folder may be called that is meant as a split.
+SPLIT_LIKE = re.compile(
+    "(?<![a-z])(?:train|val|valid|validation|test|dev|eval|evaluation)(?:ing)?(?:set)?(?![a-z])"
+)
+# The least share of such folders: among many classes one may be called train_station.
+FEWEST_SPLITS = 0.1
 # A split's folder of images, or its shards.
 Part = Path | list[Path]
 
@@ -65,28 +71,45 @@ class Listed:
 def find_parts(folder: Path) -> dict[str, Part]:
     """Returns the parts of ``folder`` by split; ``{"train": ...}`` if it shows no splits.
 
+    Names of splits are known in capitals, too.
+
     Raises:
-        DataError: No such folder.
+        DataError: No such folder, or splits in it that are named otherwise or twice.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
     below = [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
     shards = sorted(path for path in folder.glob("*.tar") if path.is_file())
     parts: dict[str, Part] = {}
+    num_named = 0
     for split, names in SPLITS.items():
-        named = [path for path in below if path.name in names]
-        own = [
-            path for path in shards if re.search(f"(?:^|[^a-z])(?:{'|'.join(names)})", path.stem)
-        ]
+        named = sorted(path for path in below if path.name.lower() in names)
+        pattern = f"(?:^|[^a-z])(?:{'|'.join(names)})"
+        own = [path for path in shards if re.search(pattern, path.stem.lower())]
+        num_named += bool(named)
         if named:
             parts[split] = sorted(named[0].glob("*.tar")) or named[0]
         elif own:
             parts[split] = own
     # A class may be called "train": splits are splits when no other folder is beside them.
-    known = {name for names in SPLITS.values() for name in names}
-    if "train" in parts and all(path.name in known for path in below):
+    if "train" in parts and num_named == len(below):
         return parts
+    if not shards:
+        _check_classes(folder, below)
     return {"train": shards or folder}
+
+
+def _check_classes(folder: Path, below: list[Path]) -> None:
+    """Raises `DataError` where folders with classes of their own look like splits."""
+    alike = sorted(path.name for path in below if SPLIT_LIKE.search(path.name.lower()))
+    if len(below) < 2 or len(alike) < FEWEST_SPLITS * len(below):
+        return
+    if any("/" in name for split in alike for name, _ in walk_images(folder / split, "")):
+        others = sorted({path.name for path in below} - {*alike})
+        raise DataError(
+            f"{folder}: {', '.join(alike)} would be read as classes; name splits train/, val/ "
+            f"and test/, and take {others[0] if others else 'other folders'} out"
+        )
 
 
 def list_parts(

@@ -1,5 +1,6 @@
 """A path of the user's is recognised, a plan fits it, and all obstacles are told at once."""
 
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from common.config.recipe import load_recipe
 from common.data.modality import DataSets
 from common.errors import ConfigError, LikewiseError, UsageError
-from common.own_data.plan import Plan, make_plan
+from common.own_data.plan import Plan, make_plan, without_paper
 from common.own_data.show import check_save, save_plan, show_plan
 from common.paper import get_paper, paper_names
 from common.registry import WINGS
@@ -86,6 +87,75 @@ def test_without_labels_what_needs_none_is_measured(paper, kept, tmp_path):
     assert found.recipe.evaluation.protocols == kept
     # SwAV measures nothing, and PixPro learns little from few images.
     assert bool(found.notes) == (paper != "amcl")
+
+
+@pytest.mark.parametrize(
+    ("folders", "give"),
+    [
+        (["photos/a", "photos/b"], "give {folder}/photos"),
+        (["in/ner/train/a", "in/ner/test/a"], "give {folder}/in/ner"),
+        (["train/in/a", "train/in/b", "test/in/a"], "move what it holds into {folder}/train"),
+    ],
+)
+def test_classes_that_lie_too_deep_are_named(tmp_path, folders, give):
+    folder = write_images(tmp_path, dict.fromkeys(folders, 20))
+    (note,) = [one for one in plan("swav", folder).notes if "too deep" in one]
+    assert note.endswith(f"; for classes, {give.format(folder=folder)}.")
+    assert note.rstrip(".") in refusal("hydra", folder)
+
+
+def test_one_class_is_not_said_to_be_too_deep(tmp_path):
+    folder = write_images(tmp_path, {"a": 20})
+    assert not any("too deep" in one for one in plan("swav", folder).notes)
+
+
+@pytest.mark.parametrize("label", ["cat", "1"])
+def test_a_table_beside_images_is_said_to_become_folders(tmp_path, label):
+    folder = write_images(tmp_path / "flat", {".": 20})
+    mend = f"labels.csv: its column file_name names images; .* and give {folder}"
+    assert not re.search(mend, " ".join(plan("swav", folder).notes))
+    rows = ["gone.png,cat", *(f"{number}.png,{label}" for number in range(20))]
+    table = write_csv(folder / "labels.csv", "file_name,label", rows)
+    said = refusal("swav", table)
+    assert re.search(mend, said) and "column of sentences" not in said
+    assert re.search(mend, without_paper(str(table)))
+    assert re.search(mend, " ".join(plan("swav", folder).notes))
+    (folder / "broken.csv").write_bytes(b"\xff")
+    assert plan("swav", folder)
+
+
+def test_a_table_without_images_beside_it_is_still_a_column_of_sentences(tmp_path):
+    table = write_csv(tmp_path / "labels.csv", "file_name,label", ["a.png,cat", "b.png,dog"])
+    assert "a column of sentences" in refusal("swav", table)
+
+
+@pytest.mark.parametrize(
+    ("val", "instead"),
+    [
+        ({}, "a share of the labelled images is taken instead"),
+        ({"val/a": 4, "val/b": 4}, "val/ is taken instead"),
+    ],
+)
+def test_a_test_part_without_classes_is_an_obstacle_where_classes_measure(tmp_path, val, instead):
+    folder = write_images(tmp_path, {"train/a": 30, "train/b": 30, "test": 9, **val})
+    said = f"{folder}: its test images have no classes; move them out of the folder, and {instead}"
+    assert refusal("swav", folder) == said
+    assert plan("swav", folder, "evaluation.protocols=[]")
+    (folder / "test").rename(tmp_path.parent / f"{tmp_path.name}-test")
+    assert plan("swav", folder).recipe.evaluation.protocols == ["knn", "linear"]
+
+
+def test_images_of_more_than_8_bits_are_counted_and_can_be_left_out(tmp_path):
+    folder = write_images(tmp_path, {"a": 30, "b": 30})
+    for name in ("a/3.png", "b/0.png"):
+        Image.fromarray(np.full((72, 80), 900, np.uint16)).save(folder / name)
+    said = refusal("swav", folder)
+    assert said.startswith(f"{folder}/a/3.png: ") and "as 2 of 60 looked at" in said
+    assert said.endswith("or leave them out: data.skip_unreadable=true")
+    assert plan("swav", folder, "data.skip_unreadable=true")
+    for path in folder.glob("*/*.png"):
+        Image.fromarray(np.full((72, 80), 900, np.uint16)).save(path)
+    assert "skip_unreadable" not in refusal("swav", folder)
 
 
 def test_few_test_images_are_told_with_the_sampling_error_of_an_accuracy(tmp_path):

@@ -8,6 +8,7 @@ from common.data.images.config import ImageConfig
 from common.data.images.lazy import fingerprint_files
 from common.data.images.module import ImageData
 from common.data.images.readers.files import image_folder, own_folder
+from common.data.images.readers.layout import find_parts
 from common.data.images.readers.own import read_own
 from common.errors import DataError
 
@@ -58,6 +59,58 @@ def test_ids_are_names_in_the_folder_and_a_split_is_no_label(tmp_path):
     assert all(np.array_equal(lazily[name], known[name]) for name in known)
     for row, name in enumerate(known["ids"]):
         assert split.source.name(int(split.index[row])).endswith(name)
+
+
+@pytest.mark.parametrize("names", [("Train", "Test"), ("TRAINING", "Validation")])
+def test_splits_are_known_in_capitals(tmp_path, names):
+    for name in names:
+        for kind in ("cats", "dogs"):
+            save(tmp_path / name / kind / "a.png", noise(9, 9, 3))
+    assert set(read_own(tmp_path, COLOUR)[1]["labels"]) == {"cats", "dogs"}
+    images = image_folder(ImageConfig(name="image-folder", path=str(tmp_path)))
+    assert {split: len(part) for split, part in images.items()} == {"train": 2, "test": 2}
+    assert images["test"].labels.tolist() == [0, 1]
+
+
+def test_shards_of_splits_are_known_in_capitals(tmp_path):
+    for name in ("Train-0.tar", "VAL.tar"):
+        (tmp_path / name).touch()
+    assert [*find_parts(tmp_path)] == ["train", "val"]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("train_images", "test_images"), "test_images, train_images would be.* take other fold"),
+        (("training_set", "trainset"), "training_set, trainset would be"),
+        (("train", "dev"), "dev, train would be .*; name splits train/, val/ and test/"),
+        (("train", "training"), "train, training would be"),
+        (("Cars Train 2", "cars_eval"), "Cars Train 2, cars_eval would be"),
+        (("train", "val", "extra"), "train, val would be .* take extra out"),
+        (("val", "test"), "test, val would be"),
+    ],
+)
+def test_what_looks_like_splits_is_not_taken_for_classes(tmp_path, names, message):
+    for name in names:
+        save(tmp_path / name / "cats" / "a.png", noise(9, 9, 3))
+    with pytest.raises(DataError, match=f"{tmp_path.name}: {message}"):
+        find_parts(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["train/a.png", "dev/a.png", "plane/a.png"],
+        ["trainers/nike/a.png", "contest/a/a.png"],
+        ["train_station/platform/a.png", *(f"place{number}/a.png" for number in range(10))],
+        ["test/cats/a.png"],
+    ],
+)
+def test_classes_may_be_called_as_splits_are(tmp_path, names):
+    for name in names:
+        save(tmp_path / name, noise(9, 9, 3))
+    found = set(read_own(tmp_path, COLOUR)[1]["labels"])
+    assert found == {name.partition("/")[0] for name in names}
 
 
 def test_a_folder_without_classes_has_no_labels(tmp_path):
