@@ -62,6 +62,12 @@ class Column:
         """Whether one value fills it."""
         return len(set(self.texts)) < 2
 
+    @property
+    def has_commas(self) -> bool:
+        """Whether it would have numbers if commas were points."""
+        numbers = (to_number(text.replace(",", ".")) for text in self.texts)
+        return self.numbers is None and bool(self.texts) and None not in numbers
+
 
 @dataclass(frozen=True)
 class Times:
@@ -93,6 +99,8 @@ class CsvFile:
     def describe(self) -> str:
         """Returns what was found, in words."""
         said = f"a CSV of {self.rows:,} lines and {len(self.columns)} columns"
+        if commas := [one.name for one in self.columns if one.has_commas]:
+            said += f" (commas make the numbers of {', '.join(commas)} text; write 3.5 for 3,5)"
         if self.times is None:
             return said
         one = self.times

@@ -54,7 +54,9 @@ def table_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
             rows = _split_at_tabs(file) if tabs else quoted_rows(path, file)
             yield from ((number, [cell.strip() for cell in cells]) for number, cells in rows)
-    except (OSError, UnicodeDecodeError, EOFError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not readable as UTF-8: {error.reason}; save it as such") from None
+    except (OSError, EOFError) as error:
         raise DataError(f"{path}: not readable as CSV: {error}") from None
 
 

@@ -53,6 +53,8 @@ def read_text_lines(path: Path) -> list[str]:
         content = gzip.decompress(content) if path.suffix == ".gz" else content
         encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         lines = content.decode(encoding).split("\n")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not readable as UTF-8: {error.reason}; save it as such") from None
+    except (OSError, EOFError) as error:
         raise DataError(f"{path}: not readable as text: {error}") from None
     return lines if lines[-1] else lines[:-1]

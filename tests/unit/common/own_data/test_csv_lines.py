@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import DataError
+from common.own_data.csv_files import recognise_csv
 from common.own_data.csv_lines import place_of, read_lines, read_numbers
 
 
@@ -24,6 +25,14 @@ def test_gzipped_and_with_a_mark_of_byte_order(tmp_path: Path):
     path = tmp_path / "table.csv.gz"
     path.write_bytes(gzip.compress(b"\xef\xbb\xbfa\n1\n2\n"))
     assert read_lines(path)[0] == (1, ["a"])
+
+
+def test_commas_in_numbers_and_other_encodings_are_named(tmp_path: Path):
+    path = _written(tmp_path, "a;b;c\n1,5;2;x\n-3;4;1,5\n")
+    assert "make the numbers of a text; write 3.5" in recognise_csv(path).describe()
+    path.write_bytes("größe\n1\n2\n".encode("cp1252"))
+    with pytest.raises(DataError, match=r"table\.csv: not readable as UTF-8: .*; save it as such"):
+        read_lines(path)
 
 
 @pytest.mark.parametrize(
