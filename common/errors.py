@@ -40,6 +40,14 @@ class DataError(UsageError):
     """Data that are missing or broken."""
 
 
+def unreadable(path: Any, error: Exception, form: str = "") -> DataError:
+    """Returns that the file ``path`` cannot be read as ``form``, with the mend for its encoding."""
+    if isinstance(error, UnicodeDecodeError):
+        said = f"{error.reason}; save it as such{form and f', as {form} in UTF-8'}"
+        return DataError(f"{path}: not readable as UTF-8: {said}")
+    return DataError(f"{path}: not readable{form and f' as {form}'}: {error}")
+
+
 def suggest(name: str, known: list[str]) -> str:
     """Returns ``; did you mean 'x'?``, all known names if none is close, or nothing without any."""
     close = get_close_matches(name, known, n=1)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from common.errors import DataError, shown, suggest
+from common.errors import DataError, shown, suggest, unreadable
 
 # (line number, cells), the header first.
 Lines = list[tuple[int, list[str]]]
@@ -54,10 +54,8 @@ def table_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
             rows = _split_at_tabs(file) if tabs else quoted_rows(path, file)
             yield from ((number, [cell.strip() for cell in cells]) for number, cells in rows)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not readable as UTF-8: {error.reason}; save it as such") from None
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path}: not readable as CSV: {error}") from None
+    except (OSError, UnicodeDecodeError, EOFError) as error:
+        raise unreadable(path, error, "CSV") from None
 
 
 def quoted_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:

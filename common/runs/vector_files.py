@@ -67,7 +67,7 @@ def _parquet(path: Path) -> Arrays:
     for name, values in columns.items():
         if values.dtype.kind == "O":  # text or numbers, some of them missing
             columns[name] = np.array(["" if each is None else str(each) for each in values])
-    return _joined(path, columns, [f"row {row}" for row in range(table.num_rows)])
+    return _joined(path, columns, "row {}".format)
 
 
 def _csv(path: Path) -> Arrays:
@@ -84,13 +84,13 @@ def _csv(path: Path) -> Arrays:
     for name, cells in zip(lines[0][1], columns, strict=True):
         numbers = [to_number(cell) for cell in cells]
         found[name] = np.array(cells if None in numbers else numbers)
-    return _joined(path, found, [f"line {line}" for line, _ in lines[1:]])
+    return _joined(path, found, lambda row: f"line {lines[row + 1][0]}")
 
 
-def _joined(path: Path, columns: Arrays, rows: list[str]) -> Arrays:
+def _joined(path: Path, columns: Arrays, place: Callable[[int], str]) -> Arrays:
     """Returns the columns, those of numbers that have no meaning by their name as one array.
 
-    Messages name a row as ``rows`` do.
+    Messages name a row by its ``place``.
     """
     told = {*CLASSES, *NUMBERS, *SCORES, *PARTS, *NAMES, *TEXTS, *VECTORS, *sum(SIDES, ())}
     plain = {
@@ -107,7 +107,7 @@ def _joined(path: Path, columns: Arrays, rows: list[str]) -> Arrays:
     if whole:
         return rest
     for name in unread:
-        _check_gaps(path, name, rest[name], rows)
+        _check_gaps(path, name, rest[name], place)
     if not plain:
         return rest
     order = next((numbered[n] for n in numbered if n in sides or numbered[n][0] in plain), [*plain])
@@ -119,12 +119,12 @@ def _joined(path: Path, columns: Arrays, rows: list[str]) -> Arrays:
     return rest | {"embeddings": np.stack([plain[name] for name in order], 1)}
 
 
-def _check_gaps(path: Path, name: str, cells: NDArray[Any], rows: list[str]) -> None:
+def _check_gaps(path: Path, name: str, cells: NDArray[Any], place: Callable[[int], str]) -> None:
     """Raises `DataError` where most ``cells`` are numbers, and one is none."""
     one_a_row = cells if cells.ndim == 1 else ()
-    gaps = [place for place, cell in enumerate(one_a_row) if to_number(cell) is None]
+    gaps = [row for row, cell in enumerate(one_a_row) if to_number(cell) is None]
     if 0 < 2 * len(gaps) < len(cells):
-        row, cell = rows[gaps[0]], str(cells[gaps[0]])
+        row, cell = place(gaps[0]), str(cells[gaps[0]])
         what = f"holds {shown(cell)}, which is no number" if cell else "is empty"
         raise DataError(f"{path}, {row}: {name} {what}; fill it in, or leave the row out")
 

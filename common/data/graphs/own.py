@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.errors import DataError
+from common.errors import DataError, unreadable
 from common.own_data.csv_lines import quoted_rows, to_count
 from common.own_data.draft import Draft
 
@@ -76,7 +76,7 @@ def _rows(path: Path) -> Iterable[list[str]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             return [row for _, row in quoted_rows(path, file)]
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not readable as CSV: {error}") from None
+        raise unreadable(path, error, "CSV") from None
 
 
 def _read_hetero_data(path: Path) -> Graph:

@@ -144,8 +144,8 @@ def _headers(
     rows = np.concatenate([*listed.rows.values()])
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, HEADERS).astype(int))]
     source = listed.source
-    sizes, modes, broken, deep, stretched = [], set(), [], [], ""
-    clear, layered = list[str](), list[str]()
+    sizes, modes, broken, stretched = [], set(), [], ""
+    deep, clear, layered = list[str](), list[str](), list[str]()
     for row in chosen.tolist():
         name = source.name(row)
         try:
@@ -153,8 +153,7 @@ def _headers(
             with Image.open(file) as image:
                 sizes.append(image.size)
                 modes.add(image.mode)
-                if is_deep(image, name):
-                    deep.append(f"{name}: has more than 8 bits (mode {image.mode})")
+                deep += filter(None, [is_deep(image, name)])
                 stretched = stretched or is_stretched(image, name)
                 if image.mode[-1] == "A" or "transparency" in image.info:
                     clear.append(name)
@@ -174,12 +173,12 @@ def _headers(
 
 
 def _deep(found: list[str], looked_at: int) -> str:
-    """Returns the first image that has more than 8 bits, how many have, and the mends, or ""."""
+    """Returns the first of what `is_deep` said, with how many and the other mend, or ""."""
     if not found:
         return ""
+    what, _, mend = found[0].partition("; ")
     skip = ", or leave them out: data.skip_unreadable=true" if len(found) < looked_at else ""
-    count = f"{len(found):,} of {looked_at:,} looked at"
-    return f"{found[0]}, as {count}; scale them to 8 bits{skip}"
+    return f"{what}, as {len(found):,} of {looked_at:,} looked at; {mend}{skip}"
 
 
 def is_deep(image: Image.Image, name: str) -> str:

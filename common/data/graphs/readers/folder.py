@@ -17,7 +17,7 @@ from torch_geometric.data import HeteroData
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import Edges, make_edges, make_graph
 from common.data.graphs.splits import Ids, NodeSplit, draw_splits
-from common.errors import ConfigError, DataError, shown
+from common.errors import ConfigError, DataError, shown, unreadable
 from common.own_data.csv_lines import quoted_rows, to_count
 
 SPLIT_SEED = 0
@@ -207,4 +207,4 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             yield from quoted_rows(path, file)
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not readable as CSV: {error}") from None
+        raise unreadable(path, error, "CSV") from None

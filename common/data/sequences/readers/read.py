@@ -11,7 +11,7 @@ import numpy as np
 
 from common.data.sequences.readers.clicks import BY_NAME, Columns, place_in, read_clicks
 from common.data.sequences.store import FEWEST_ACTIONS, Sequences, pack
-from common.errors import DataError, shown
+from common.errors import DataError, shown, unreadable
 
 FORMS = (
     "a .csv or .tsv with columns of users and items, a .txt (user, then items, a line each) or a "
@@ -142,7 +142,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
             for number, line in enumerate(file, start=1):
                 yield number, line.rstrip("\r\n")
     except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not readable: {error}") from None
+        raise unreadable(path, error) from None
 
 
 def _read_lines(path: Path, num_items: int | None, tokens: bool) -> Actions:

@@ -14,7 +14,7 @@ from common.data.catalogue.root import require
 from common.data.series.config import SeriesConfig
 from common.data.series.readers.archive import archive_path
 from common.data.series.sets import LabelledSeries
-from common.errors import DataError
+from common.errors import DataError, unreadable
 
 # Lines of a .ts file's header, in small letters.
 NOT_READ = {
@@ -146,7 +146,7 @@ def read_ts(path: Path) -> tuple[list[Tensor], list[str]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not readable: {error}") from None
+        raise unreadable(path, error) from None
     series, labels, in_data, channels = [], [], False, 0
     for number, line in enumerate(lines, 1):
         text = line.strip()

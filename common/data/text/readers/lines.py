@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.data.text.config import TextConfig
 from common.data.text.sets import Texts, TextSet, keep_apart
-from common.errors import DataError
+from common.errors import DataError, unreadable
 
 FEWEST = 10
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
@@ -53,8 +53,6 @@ def read_text_lines(path: Path) -> list[str]:
         content = gzip.decompress(content) if path.suffix == ".gz" else content
         encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         lines = content.decode(encoding).split("\n")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not readable as UTF-8: {error.reason}; save it as such") from None
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path}: not readable as text: {error}") from None
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise unreadable(path, error, "text") from None
     return lines if lines[-1] else lines[:-1]
