@@ -1,14 +1,18 @@
 """Findings from a look: each threshold is crossed by its own figure, and by no other."""
 
+import math
 from dataclasses import replace
 from itertools import combinations
 
 import pytest
+import torch
 
 from common.config.recipe import load_recipe
 from common.doctor.findings import findings_in, keys_of
 from common.doctor.look import Encoded, Looked, Moved
 from common.doctor.measures import Contrast, Spread
+from common.errors import LikewiseError
+from common.evaluation.frozen import require_finite
 from tests.samples import RECORD
 
 FINE = Encoded(
@@ -98,6 +102,13 @@ CASES = [
 @pytest.mark.parametrize("stopped", ["", "stopped by SIGINT after 14 batches", "a.jpg: unreadable"])
 def test_nothing_is_found_in_a_healthy_run(stopped):
     assert findings_in(replace(HEALTHY, stopped=stopped)) == []
+
+
+def test_an_end_by_a_number_that_is_none_is_a_rate_that_is_too_high():
+    with pytest.raises(LikewiseError) as ended:
+        require_finite(torch.tensor([math.nan]))
+    (found,) = findings_in(replace(HEALTHY, stopped=str(ended.value)))
+    assert found.name == "rate-too-high"
 
 
 @pytest.mark.parametrize(("name", "change"), CASES)
