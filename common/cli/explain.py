@@ -62,8 +62,8 @@ def explain_run(
     if given is not None:
         _explain_one(units, given, other, out, str(run_dir), console)
         return
-    known = units.known()
-    if not known:
+    known = [one for one in units.known() if 0 < one.truth.sum() < len(one.truth)]
+    if len(known) < 2:
         raise UsageError(f"INPUT: what matters in this run's data is not known; give {units.form}")
     untrained = prepare_run(recipe, training_follows=False)
     beside = KINDS[kind](experiment.data, untrained.module, str(run_dir))
@@ -109,7 +109,6 @@ def _measure(units: Any, untrained: Any, known: list[Any], console: Console) -> 
     from common.explain.attribution import METHODS, attribute
     from common.results.statistics import half_width, summarise
 
-    known = [sample for sample in known if 0 < sample.truth.sum() < len(sample.truth)]
     lists: list[dict[str, Any]] = []
     aucs: dict[str, list[tuple[float, float]]] = {name: [] for name in METHODS}
     with evaluating(units.module), evaluating(untrained.module):

@@ -85,10 +85,10 @@ def split_path(reference: str, words: list[str]) -> tuple[str | None, list[str]]
     Raises:
         UsageError: A word is neither; the mend is told for a recipe's name.
     """
-    paths = [word for word in words if "=" not in word]
+    paths = [w for w in words if "=" not in w or os.path.exists(os.path.expanduser(w))]
     if not paths:
         return None, words
-    first, settings = paths[0], [word for word in words if "=" in word]
+    first, settings = paths[0], [word for word in words if word not in paths]
     if len(paths) > 1:
         raise UsageError(f"{paths[1]}: one path can be given, and settings as key=value")
     if not os.path.exists(os.path.expanduser(first)):

@@ -73,12 +73,16 @@ def write_atomic(path: str | Path, data: bytes | str) -> None:
         os.replace(temporary, path)
         sync_folder(path.parent)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise LikewiseError(f"{path}: could not be written ({reason}); it is as before") from error
+        raise _not_written(path, error) from error
     finally:
         # The same fault may forbid this too; it must not hide the message above.
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _not_written(path: Path, error: OSError) -> LikewiseError:
+    reason = error.strerror or str(error)
+    return LikewiseError(f"{path}: could not be written ({reason}); it is as before")
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
@@ -89,15 +93,19 @@ def write_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
         LikewiseError: As `write_atomic`.
     """
     check_folder(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
+    made = None
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
         for name, content in files.items():
             write_atomic(made / name, content)
         made.chmod(0o755)  # a temporary folder is its maker's alone
         os.replace(made, folder)
+    except OSError as error:
+        raise _not_written(folder, error) from error
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        if made is not None:
+            shutil.rmtree(made, ignore_errors=True)
 
 
 def check_folder(folder: Path) -> None:

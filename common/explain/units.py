@@ -4,6 +4,7 @@ Each kind reads an input as the command names it, explains its score beside anot
 the samples of a generated set of which it is known which units matter.
 """
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -491,7 +492,11 @@ class ClickUnits(Units):
 def is_place(given: str) -> bool:
     """Tells whether ``given`` is ``test:ROW``, or a file or folder that is there, and ``:ROW``."""
     source, colon, row = given.rpartition(":")
-    return bool(colon) and row.isdecimal() and (source == "test" or Path(source).exists())
+    return (
+        bool(colon)
+        and row.isdecimal()
+        and (source == "test" or os.path.exists(os.path.expanduser(source)))
+    )
 
 
 def parted(given: str) -> tuple[Path | None, str]:

@@ -17,6 +17,7 @@ from common.config.schema import Recipe
 from common.errors import ConfigError, LikewiseError
 from common.paper import get_paper
 from common.plots.draw import draw_plots
+from common.results.metrics import ERROR
 from common.results.record import Record, read_record, record_to_json, write_record
 from common.runs.checkpoints import AtomicCheckpointIO, Checkpoints, last_good_checkpoint
 from common.runs.devices import num_processes, strategy_of, threads_of, too_many_threads
@@ -189,6 +190,7 @@ def _start_tracker(
         dirty=source.environment.dirty,
         scaled=source.scaled_reason is not None,
         facts=facts,
+        errors=ERROR.pattern,
         say=lambda text: run.say(text, console, style="yellow"),
     )
 

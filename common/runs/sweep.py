@@ -30,7 +30,7 @@ TRIAL = {
 }
 NOT_KEPT = ("seed", "data.holdout", *TRIAL)
 HOLDOUT = 0.1  # where the recipe keeps nothing back
-RANGE = re.compile(r"(log:)?([^\s,.][^\s,]*?)\.\.([^\s,]+)")
+RANGE = re.compile(r"(log:)?([^\s,./][^\s,/]*?)\.\.([^\s,/]+)")
 DIGITS = 3  # of a drawn number: more would only be longer to type
 MOST_DRAWS = 100  # for each trial, where most draws were drawn before
 USE = """\

@@ -239,6 +239,7 @@ class Tracker:
         job_type: str,
         tags: list[str],
         resumed: bool = False,
+        errors: str = "^$",
     ) -> None:
         """Opens the W&B run ``run_id``; its files stay in ``run_dir/wandb``.
 
@@ -252,6 +253,7 @@ class Tracker:
             job_type: ``pretrain``, ``ablation``, ``baseline`` or ``evaluate``.
             tags: What to filter by.
             resumed: The run goes on from a checkpoint.
+            errors: Finds the metrics of which less is better, a regular expression.
         """
         self.mode = resolve_mode(tracking.mode)
         if self.mode == "disabled":
@@ -273,9 +275,8 @@ class Tracker:
         try:
             if importlib.util.find_spec("wandb") is None:
                 raise ImportError("the package wandb cannot be found")
-            self._channel = Channel(
-                self._run_dir, {"call": "start", "init": init, "settings": _settings()}
-            )
+            opening = {"call": "start", "init": init, "settings": _settings(), "errors": errors}
+            self._channel = Channel(self._run_dir, opening)
         except Exception as error:
             self._stop(f"it could not be started, {error}")
             return
@@ -373,6 +374,7 @@ def start_tracker(
     dirty: bool | None = None,
     scaled: bool | None = None,
     facts: Mapping[str, Any] | None = None,
+    errors: str = "^$",
     say: Callable[[str], None] = _say,
 ) -> Tracker:
     """Starts the tracker of a run whose id is its folder's name; on other ranks it does nothing.
@@ -384,6 +386,7 @@ def start_tracker(
         dirty: The working tree has uncommitted changes.
         scaled: Less than the paper's training, or other data.
         facts: What follows from the recipe and the machine: commit, versions, parameter count.
+        errors: Finds the metrics of which less is better, a regular expression.
         say: Takes warnings, for a console with a progress bar.
     """
     tracker = Tracker(say)
@@ -398,6 +401,7 @@ def start_tracker(
             recipe.tracking,
             *labels,
             resumed=resumed,
+            errors=errors,
         )
     return tracker
 

@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import queue
+import re
 import shutil
 import signal
 import sys
@@ -18,19 +19,18 @@ from typing import Any
 
 # How long this may go on after the run has ended or its process has died.
 LINGER_SECONDS = 90.0
-_LOWER_IS_BETTER = {"loss", "mse", "mae", "rmse", "error", "eer", "fpe", "nll", "perplexity"}
 
 
-def summary_kind(key: str) -> str | None:
+def summary_kind(key: str, errors: str) -> str | None:
     """Returns what the runs table should show of ``key``: ``max``, ``min`` or None for the last.
 
     Only of what is measured during training; for ``test/*`` the best of several values would be
-    a choice made on the test data.
+    a choice made on the test data. ``errors`` finds the metrics of which less is better.
     """
     prefix, _, name = key.partition("/")
     if prefix not in ("val", "probe"):
         return None
-    return "min" if _LOWER_IS_BETTER & set(name.replace("@", "_").split("_")) else "max"
+    return "min" if "loss" in name.split("_") or re.search(errors, name) else "max"
 
 
 class Session:
@@ -40,6 +40,7 @@ class Session:
         """Takes the file descriptor that events are written to."""
         self._events = events
         self._run: Any = None
+        self._errors = ""
         self._defined: set[str] = set()
 
     def report(self, event: str, **details: Any) -> None:
@@ -49,8 +50,9 @@ class Session:
         except OSError:
             pass
 
-    def start(self, init: dict[str, Any], settings: dict[str, Any]) -> None:
+    def start(self, init: dict[str, Any], settings: dict[str, Any], errors: str) -> None:
         """Opens the run; online without success means offline, with the reason reported."""
+        self._errors = errors
         wandb = importlib.import_module("wandb")
         known = {name: settings[name] for name in settings if name in wandb.Settings.model_fields}
         options = wandb.Settings(**known)
@@ -76,7 +78,7 @@ class Session:
         """Logs at step ``batch``: values of one batch share a row, repeated batches are dropped."""
         for key in metrics.keys() - self._defined:
             self._defined.add(key)
-            if kind := summary_kind(key):
+            if kind := summary_kind(key, self._errors):
                 self._run.define_metric(key, step_metric="batch", summary=kind)
         self._run.log({**metrics, "batch": batch}, step=batch)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.config.files import check_output, file_digest, remove_torn, write_atomic
+from common.config.files import check_output, file_digest, remove_torn, write_atomic, write_folder
 from common.errors import LikewiseError, UsageError
 from common.export.tables import EMBEDDINGS
 
@@ -29,6 +29,8 @@ def test_a_failure_in_mid_write_leaves_the_old_content(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(LikewiseError, match=r"a\.txt"):
         write_atomic(path, "new")
+    with pytest.raises(LikewiseError, match=r"a\.txt"):
+        write_folder(path / "made", {"b.txt": "new"})
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
 

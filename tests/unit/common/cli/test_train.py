@@ -13,6 +13,9 @@ def test_a_path_is_told_from_settings(tmp_path):
     folder = str(tmp_path)
     assert split_path("swav", ["seed=1", folder]) == (folder, ["seed=1"])
     assert split_path("swav", ["seed=1"]) == (None, ["seed=1"])
+    named = tmp_path / "lr=0.1"
+    named.mkdir()
+    assert split_path("swav", ["seed=1", str(named)]) == (str(named), ["seed=1"])
 
 
 @pytest.mark.parametrize("word", ["quick", "quick:two-crops"])

@@ -12,7 +12,7 @@ from common.config.recipe import load_recipe
 from common.errors import UsageError
 from common.explain.attribution import attribute
 from common.explain.show import in_colour, page, plot
-from common.explain.units import KINDS, ClickUnits, TextUnits
+from common.explain.units import KINDS, ClickUnits, TextUnits, is_place
 from common.paper import get_paper
 from common.plots.style import to_png
 from common.runs.run import prepare_run
@@ -125,3 +125,7 @@ def test_what_cannot_be_shown_is_refused_before_a_run_is_loaded(tmp_path, monkey
         path = out and tmp_path / out
         with pytest.raises(UsageError):
             explain_run(tmp_path, given, None, path, samples, False, Console(quiet=True))
+
+
+def test_a_long_text_that_ends_like_a_row_is_a_text():
+    assert not is_place("we meet as we always do, " * 20 + "at 10:30")

@@ -29,6 +29,11 @@ def test_lists_can_be_values_and_brackets_keep_their_commas():
     assert space.searched["method.hard"] == [True, False]
 
 
+def test_a_path_is_no_range():
+    words = ["optimizer.lr=1e-3,1e-2", "data.path=../photos", "method.backbone=hf:../bert"]
+    assert read_space(words).fixed == {"data.path": "../photos", "method.backbone": "hf:../bert"}
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

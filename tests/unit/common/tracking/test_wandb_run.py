@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from common.config.schema import TrackingConfig
+from common.results.metrics import ERROR
 from common.tracking import tracker as tracking
 from common.tracking.tracker import Tracker
 from common.tracking.wandb_child import summary_kind
@@ -195,10 +196,11 @@ def test_only_the_first_process_tracks(tmp_path, monkeypatch):
         ("val/knn_top1", "max"),
         ("val/loss", "min"),
         ("probe/mae", "min"),
+        ("val/gm", "min"),
         ("val/ndcg@10", "max"),
         ("train/loss", None),
         ("test/knn_top1", None),
     ],
 )
 def test_the_best_is_shown_of_what_is_validated(key, kind):
-    assert summary_kind(key) == kind
+    assert summary_kind(key, ERROR.pattern) == kind
