@@ -38,7 +38,7 @@ from common.results.pages.document import (
     to_markdown,
 )
 from common.results.pages.sections import record_order
-from common.results.record import Record, default_results, read_record
+from common.results.record import Record, read_record
 from common.runs.campaign_file import is_campaign, read_campaign
 from common.runs.folder import DEPTH, is_run
 
@@ -97,7 +97,7 @@ def compare_command(
             raise UsageError("--to, --curves, --results: these are for runs, not for evaluations")
         _compare_evaluations(what, metric or [], csv, markdown, latex, wandb)
         return
-    results = results or (default_results() if is_checkout() else None)
+    results = results or (SOURCE_ROOT / "results" if is_checkout() else None)
     named = [records_of(word, runs, results, whole=len(what) == 1) for word in what]
     _refuse_unlike(what, named, runs, results)
     records = [*{record.run_id: record for part in named for record in part}.values()]
@@ -334,7 +334,7 @@ def _files(path: Path) -> Iterator[Path]:
             yield from sorted(path.glob(f"{paper}/*.json"))
         for depth in range(1, DEEPEST + 1):
             found = sorted(path.glob("/".join(["*"] * depth + ["result.json"])))
-            yield from (one for one in found if "evaluations" not in one.parts)
+            yield from (one for one in found if "evaluations" not in one.relative_to(path).parts)
 
 
 def _of_campaign(path: Path, runs: Path, results: Path | None) -> Iterator[Record]:

@@ -30,7 +30,6 @@ from common.results.record import (
     NO_NUMBER,
     Record,
     commit_record,
-    default_root,
     has_rows,
     read_record,
     trial_problem,
@@ -70,7 +69,7 @@ def build_leaderboard(
         raise UsageError("--check writes nothing; --wandb and --add do: use one of them")
     if root is None:
         require_checkout("papers leaderboard")
-        root = default_root()
+        root = SOURCE_ROOT
     for path in add or []:
         file_record(path, root, console, pilot)
     if wandb:

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from common.cli.compare import print_block, records_of
 from common.cli.new import TriedLoss, scaffold
-from common.config.checkout import is_checkout
+from common.config.checkout import SOURCE_ROOT, is_checkout
 from common.config.console import plain_table, print_table
 from common.config.yaml_io import parse_overrides
 from common.errors import LikewiseError, UsageError, suggest
@@ -28,7 +28,7 @@ from common.results.pages.formatting import (
     short_metric,
     status_text,
 )
-from common.results.record import Record, default_results
+from common.results.record import Record
 from common.results.statistics import TRIAL_CONFIDENCE, Sample, half_width
 from common.results.verdicts import judge_claim
 from common.runs.campaign_file import Campaign, parse_budget
@@ -97,7 +97,7 @@ def try_loss(
         middle = pilots.recipes[len(pilots.recipes) // 2]
         return _save(own, word, middle.optimizer.lr, save, console)
     file = _from_here(found.file)
-    pool = _pool(file, runs, results or (default_results() if is_checkout() else None))
+    pool = _pool(file, runs, results or (SOURCE_ROOT / "results" if is_checkout() else None))
     if (tried := _run(pilots, runs, deadline, jobs, console)) is None:
         return
     lr, told = best_rate(tried, found.rate)

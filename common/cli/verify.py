@@ -7,11 +7,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from common.config.checkout import require_checkout
+from common.config.checkout import SOURCE_ROOT, require_checkout
 from common.errors import DataError, LikewiseError
 from common.paper import get_paper
 from common.results.ledger import setting_of
-from common.results.record import Record, default_root, load_records
+from common.results.record import Record, load_records
 from common.runs.progress import time_left
 from common.steps.check import by_setting, check_paper, data_of
 
@@ -31,7 +31,7 @@ def verify_paper(paper: str, store: bool, console: Console, root: Path | None = 
     get_paper(paper)
     if root is None:
         require_checkout("papers verify")
-    root = root or default_root()
+        root = SOURCE_ROOT
     records = load_records(root / "results", paper)
     others = data_differences(by_setting(records).values(), console)
     started = time.perf_counter()

@@ -7,6 +7,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from common.config.checkout import SOURCE_ROOT
 from common.config.recipe import load_recipe
 from common.config.references import read_recipe
 from common.data.modality import find_set
@@ -17,7 +18,7 @@ from common.results.digest import code_digest
 from common.results.groups import Code, Group, group_records, paired_differences
 from common.results.ledger import read_ledger
 from common.results.metrics import ERROR
-from common.results.record import Record, default_root, load_records
+from common.results.record import Record, load_records
 from common.results.reported import Entry, ReportedNumber, load_all_reported
 from common.results.statistics import Sample, kept_by_correction, summarise
 from common.results.verdicts import (
@@ -227,7 +228,7 @@ def read_leaderboard(
         RecordError: A record that is broken.
         ConfigError: A file of reported numbers or of claims that is broken.
     """
-    root = root or default_root()
+    root = root or SOURCE_ROOT
     read = cache(read_recipe)  # a file has many variants, and reading it is half of a recipe's time
     records = load_records(root / "results" if results is None else results, paper)
     entries = load_all_reported(root, paper)

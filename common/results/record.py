@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from common.config.checkout import SOURCE_ROOT, is_checkout
 from common.config.files import remove_torn, write_atomic
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
@@ -252,16 +251,6 @@ def _write_checked(record: Record, path: Path) -> Path:
     return path
 
 
-def default_root() -> Path:
-    """Returns this checkout's folder, or the current one where the package is installed."""
-    return SOURCE_ROOT if is_checkout() else Path.cwd()
-
-
-def default_results() -> Path:
-    """Returns where records are filed: ``results/`` below `default_root`."""
-    return default_root() / "results"
-
-
 def has_rows(record: Record) -> bool:
     """Tells whether the leaderboard has rows of the record's paper: it is one of this project."""
     return packages().get(record.paper) == f"papers.{record.paper}"
@@ -286,12 +275,12 @@ def trial_problem(paper: str, config: Mapping[str, Any] | None) -> str | None:
     )
 
 
-def commit_record(record: Record, results: str | Path | None = None) -> Path:
+def commit_record(record: Record, results: str | Path) -> Path:
     """Copies ``record`` to ``results/<paper>/``, where the leaderboard reads it.
 
     Temporary files of killed writers go; those of campaigns that are writing there stay.
     """
-    folder = (Path(results) if results is not None else default_results()) / record.paper
+    folder = Path(results) / record.paper
     path = _write_checked(record, folder / record.filename)
     remove_torn(folder, age_s=TORN_AGE_S)
     return path

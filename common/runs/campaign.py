@@ -11,13 +11,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common.config.checkout import SOURCE_ROOT
 from common.config.devices import is_main_process
 from common.config.overrides import changed_words
 from common.config.schema import Recipe
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.results.digest import code_digest
 from common.results.ledger import matching_records, read_ledger
-from common.results.record import Record, commit_record, default_root
+from common.results.record import Record, commit_record
 from common.runs.campaign_file import Campaign
 from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import RunFolder, RunInUse
@@ -235,7 +236,7 @@ def find_complete(recipe: Recipe, runs: Path, results: Path | None) -> tuple[Pat
 
 def _ledgers(results: Path | None) -> Path:
     """Returns the folder with ``results/``, whose ledgers tell which code gives equal numbers."""
-    return default_root() if results is None else results.parent
+    return SOURCE_ROOT if results is None else results.parent
 
 
 def _find_unfinished(

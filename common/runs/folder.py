@@ -13,6 +13,7 @@ from typing import IO
 
 from rich.console import Console
 
+from common.config.checkout import SOURCE_ROOT
 from common.config.console import CONTROLS
 from common.config.files import write_atomic
 from common.config.recipe import recipe_from_dict
@@ -20,7 +21,7 @@ from common.config.references import is_method
 from common.config.schema import Recipe
 from common.config.yaml_io import read_yaml, to_yaml
 from common.errors import ConfigError, UsageError
-from common.results.record import TRIED, default_results, trial_problem
+from common.results.record import TRIED, trial_problem
 
 DEPTH = 3  # paper/recipe/run below the root
 STAMP, FINISHED = "%y%m%d-%H%M%S", "%Y-%m-%dT%H:%M:%SZ"
@@ -93,7 +94,7 @@ class RunFolder:
 
         The latest record of a seed counts, and a clock may have been set back since that one.
         """
-        results = default_results() / self.path.parents[1].name
+        results = SOURCE_ROOT / "results" / self.path.parents[1].name
         beside = self.path.parent
         paths = [
             *beside.glob("*/result.json"),

@@ -7,13 +7,14 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
+from common.config.checkout import SOURCE_ROOT
 from common.config.schema import Recipe
 from common.data.contract import RunData
 from common.results.configuration import resolved_config
 from common.results.curves import stored_curves
 from common.results.digest import code_digest
 from common.results.ledger import MIXED, read_ledger, setting_name
-from common.results.record import Record, default_root
+from common.results.record import Record
 from common.results.reported import scaled_reason
 from common.runs.environment import Environment, describe_environment
 from common.runs.folder import RunFolder
@@ -25,7 +26,7 @@ def joined_digest(paper: str, setting: str, then: str, now: str) -> str:
 
     That of now where `papers verify` found both to give the steps of ``setting``, else `MIXED`.
     """
-    same = read_ledger(paper, default_root()).same_numbers(setting, then, now)
+    same = read_ledger(paper, SOURCE_ROOT).same_numbers(setting, then, now)
     return now if same else MIXED
 
 
@@ -155,6 +156,6 @@ def make_record(
 
 def _steps_id(recipe: Recipe, source: CodeAndMachine, weights: str) -> str | None:
     """Returns the id of the setting's stored steps, if the code was found to give them."""
-    ledger = read_ledger(recipe.paper, default_root())
+    ledger = read_ledger(recipe.paper, SOURCE_ROOT)
     setting = setting_name(recipe.hash(), weights)
     return ledger.steps_id(setting) if ledger.agrees(setting, source.code_digest) else None

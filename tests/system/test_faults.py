@@ -158,7 +158,7 @@ def test_of_runs_under_a_clock_that_goes_back_the_last_one_counts(tmp_path, monk
 
     recipe, clock = load_recipe("swav/quick"), [START]
     monkeypatch.setattr(time, "time", lambda: clock[0])
-    monkeypatch.setattr("common.runs.folder.default_results", lambda: tmp_path / "results")
+    monkeypatch.setattr("common.runs.folder.SOURCE_ROOT", tmp_path)
     made = []
     for hours in (0, -1, -2):
         clock[0] = START + 3600 * hours

@@ -46,7 +46,7 @@ def test_the_page_of_a_recipe_of_ones_own(papers):
 
 
 def test_a_campaign_files_such_a_recipe_only_where_it_is_asked_to(papers, monkeypatch):
-    monkeypatch.setattr("common.runs.campaign.default_root", lambda: Path("checkout"))
+    monkeypatch.setattr("common.runs.campaign.SOURCE_ROOT", Path("checkout"))
     Path("mine.yaml").write_text(OWN)
     Path("c.yaml").write_text("arms: [mine.yaml]\nseeds: [0]\n")
     for _ in ("trained", "complete"):

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from common.config.checkout import SOURCE_ROOT
 from common.paper import paper_names
-from common.results.record import Record, default_root, load_records
+from common.results.record import Record, load_records
 from common.tracking.metrics_file import read_metrics
 from common.training.fit import Experiment
 from papers.hydra.relations import pair_gates
@@ -17,7 +18,7 @@ ALONE = [(paper, arm) for paper in BARS for arm in BARS[paper].get("alone", ())]
 
 
 def test_the_table_has_each_paper_with_records_of_quick() -> None:
-    results = default_root() / "results"
+    results = SOURCE_ROOT / "results"
     assert {paper for paper in paper_names() if any((results / paper).glob("quick-*"))} <= {*BARS}
     known = {"seeds", "words", "bars", "margins", "beside", "alone", "recorded"}
     assert all(set(entry) <= known and entry["bars"] for entry in BARS.values())
@@ -54,7 +55,7 @@ SPECIAL = {
 def recorded(paper: str) -> dict[int, dict[str, Record]]:
     """Returns the newest committed record of each arm of `quick`, by seed."""
     found: dict[int, dict[str, Record]] = {}
-    records = load_records(default_root() / "results", paper)
+    records = load_records(SOURCE_ROOT / "results", paper)
     for record in sorted(records, key=lambda record: record.finished):
         if record.recipe == "quick" and record.counts:
             found.setdefault(record.seed, {})[record.variant or METHOD] = record

@@ -2,11 +2,11 @@
 
 import pytest
 
+from common.config.checkout import SOURCE_ROOT
 from common.paper import paper_names
-from common.results.record import default_root
 from common.steps.check import check_settings
 
-RESULTS = default_root() / "results"
+RESULTS = SOURCE_ROOT / "results"
 # A new paper has no steps yet.
 PAPERS = [paper for paper in paper_names() if any((RESULTS / paper).glob("quick-*.json"))]
 

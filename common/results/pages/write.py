@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import zip_longest
 from pathlib import Path
 
+from common.config.checkout import SOURCE_ROOT
 from common.config.files import write_atomic
 from common.errors import LikewiseError
 from common.results.leaderboard import Leaderboard, ReportedRow, read_leaderboard
@@ -13,7 +14,6 @@ from common.results.pages.forest import claims_forest, headline_forest
 from common.results.pages.formatting import short_metric
 from common.results.pages.leaderboard import leaderboard_page
 from common.results.pages.paper import FOREST, paper_page
-from common.results.record import default_root
 
 LEADERBOARD = "LEADERBOARD.md"
 IMAGE = "docs/images/headlines.svg"
@@ -59,7 +59,7 @@ def check_pages(root: Path | None = None) -> None:
     It names each stale file with its first difference, or the settings that miss a reported number
     and for which ``reported.yaml`` does not say what was checked.
     """
-    root = root or default_root()
+    root = root or SOURCE_ROOT
     board = read_leaderboard(root)
     if stale := stale_files(root, board):
         found = [

@@ -62,6 +62,9 @@ def test_a_word_names_a_run_a_folder_of_runs_a_record_or_a_recipe(store, tmp_pat
     assert ids(tmp_path / "runs", tmp_path) == ["method-0", "hard-codes-1"]
     assert ids(tmp_path / "runs/swav", tmp_path) == ["method-0", "hard-codes-1"]
     assert ids(results, tmp_path) == ids(results / "swav", tmp_path) == ["filed"]
+    (tmp_path / "runs").rename(tmp_path / "evaluations")
+    assert ids(tmp_path / "evaluations", tmp_path) == ["method-0", "hard-codes-1"]
+    (tmp_path / "evaluations").rename(tmp_path / "runs")
     assert ids("swav/quick", tmp_path) == ["method-0"]
     assert ids("swav", tmp_path, results, whole=True) == ["filed", "method-0", "hard-codes-1"]
     assert ids("swav/quick:hard-codes", tmp_path) == ["hard-codes-1"]

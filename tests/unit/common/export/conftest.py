@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from common.config.checkout import SOURCE_ROOT
 from common.config.recipe import load_recipe
 from common.data.images.config import ImageFacts
-from common.results.record import default_results, read_record
+from common.results.record import read_record
 from papers.swav import SwAV
 
 
@@ -18,5 +19,5 @@ def module() -> SwAV:
 @pytest.fixture
 def record():
     config_hash = load_recipe("swav/quick").hash()
-    paths = sorted(default_results().glob("swav/quick-s*.json"))
+    paths = sorted((SOURCE_ROOT / "results").glob("swav/quick-s*.json"))
     return next(one for one in map(read_record, paths) if one.config_hash == config_hash)

@@ -5,12 +5,13 @@ from functools import cache
 import pytest
 
 from common.config.build import build
+from common.config.checkout import SOURCE_ROOT
 from common.config.protocols import without_unasked
 from common.config.recipe import load_recipe, section_defaults
 from common.config.schema import Recipe
 from common.paper import get_paper, paper_names
 from common.results.configuration import _stored, recipe_of, resolved_config
-from common.results.record import RecordError, default_results, load_records
+from common.results.record import RecordError, load_records
 from common.settings import setting
 
 PRIVATE = "/home/somebody"
@@ -128,7 +129,7 @@ def test_a_record_holds_frozen_names_and_is_read_under_the_present_ones():
 @cache
 def committed():
     """The records whose configuration is known."""
-    return [record for record in load_records(default_results()) if record.config is not None]
+    return [record for record in load_records(SOURCE_ROOT / "results") if record.config is not None]
 
 
 def has_hash(recipe, record):

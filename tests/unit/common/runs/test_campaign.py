@@ -215,7 +215,7 @@ def test_without_a_folder_to_file_in_records_stay_in_the_folders_of_their_runs(
     stage, tmp_path, recipe, monkeypatch
 ):
     play, done = stage
-    monkeypatch.setattr(campaign, "default_root", lambda: tmp_path / "checkout")
+    monkeypatch.setattr(campaign, "SOURCE_ROOT", tmp_path / "checkout")
     commit_record(record_of(recipe, 7), tmp_path / "checkout" / "results")
     store(tmp_path / "runs", record_of(dataclasses.replace(recipe, seed=2), 2))
     before = sorted(tmp_path.rglob("*"))

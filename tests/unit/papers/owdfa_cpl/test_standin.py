@@ -8,10 +8,11 @@ import pytest
 import torch
 from rich.console import Console
 
+from common.config.checkout import SOURCE_ROOT
 from common.data.catalogue.verify import verify
 from common.data.targets.open_world.samples import LABELLED, UNLABELLED
 from common.errors import DataError
-from common.results.record import SAME_DATA, default_results, load_records
+from common.results.record import SAME_DATA, load_records
 from papers.owdfa_cpl.readers import ow_forge_20 as standin
 from papers.owdfa_cpl.readers.ow_forge_20 import load_pools, ow_forge_20
 from papers.owdfa_cpl.readers.sanity import NETWORK, PIXELS, raw_pixel_accuracy
@@ -202,7 +203,7 @@ def test_the_first_records_stay_with_the_sets_that_they_were_made_on(
 
 
 def test_all_records_name_contents():
-    records = load_records(default_results(), "owdfa_cpl")
+    records = load_records(SOURCE_ROOT / "results", "owdfa_cpl")
     assert {record.data_hash for record in records} == {*SAME_DATA.values()}
 
 
