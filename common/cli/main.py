@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from common.cli.campaigns import BudgetOption, campaign_command, sweep_command
+from common.cli.campaigns import BudgetOption, RunsOption, campaign_command, sweep_command
 from common.cli.compare import compare_command
 from common.cli.data import data_app
 from common.cli.parity import parity_command
@@ -40,11 +40,6 @@ ReferenceArgument = Annotated[
     str,
     typer.Argument(metavar="PAPER[/RECIPE[:VARIANT]]", help="A recipe, FILE.yaml or RECORD.json."),
 ]
-OverridesArgument = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="For example seed=1 optimizer.lr=0.3"),
-]
-RunsOption = Annotated[Path, typer.Option("--runs", help="The folder for run folders.")]
 PoolOption = Annotated[
     Path | None, typer.Option("--results", metavar="DIR", help="Where the rivals' records are.")
 ]

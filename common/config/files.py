@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -142,17 +141,11 @@ def check_output(
         )
 
 
-def remove_torn(*folders: Path, age_s: float | None = None) -> None:
-    """Removes the temporary files that a killed writer left.
-
-    Without ``age_s`` nobody may be writing there. With it only files that have not changed for so
-    long go, and others may be writing: a number of seconds that no write takes.
-    """
+def remove_torn(*folders: Path) -> None:
+    """Removes the temporary files that a killed writer left; nobody may be writing there."""
     for folder in folders:
         for torn in folder.glob(".*.tmp"):
-            with contextlib.suppress(FileNotFoundError):  # its writer was done, or another sweeps
-                if age_s is None or time.time() - torn.stat().st_mtime > age_s:
-                    torn.unlink()
+            torn.unlink(missing_ok=True)
 
 
 def file_digest(path: str | Path, kind: str = "sha256") -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from common.config.files import remove_torn, write_atomic
+from common.config.files import write_atomic
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
 from common.registry import packages
@@ -31,8 +31,6 @@ NO_NUMBER = "no number is reported for this setting"
 SAME_DATA = {"e7aaf3583916": "e57b44e247384abb", "6d1469b67813": "c4952d0ffcaf5fac"}
 # The baseline of runs that `papers try` trains with a loss of the user's.
 TRIED = "own-loss"
-# A record is written in milliseconds; the clocks of nodes that share a disk differ by less.
-TORN_AGE_S = 3600.0
 
 
 class RecordError(UsageError):
@@ -276,14 +274,8 @@ def trial_problem(paper: str, config: Mapping[str, Any] | None) -> str | None:
 
 
 def commit_record(record: Record, results: str | Path) -> Path:
-    """Copies ``record`` to ``results/<paper>/``, where the leaderboard reads it.
-
-    Temporary files of killed writers go; those of campaigns that are writing there stay.
-    """
-    folder = Path(results) / record.paper
-    path = _write_checked(record, folder / record.filename)
-    remove_torn(folder, age_s=TORN_AGE_S)
-    return path
+    """Copies ``record`` to ``results/<paper>/``, where the leaderboard reads it."""
+    return _write_checked(record, Path(results) / record.paper / record.filename)
 
 
 def load_records(results: str | Path, paper: str = "*") -> list[Record]:

@@ -163,7 +163,8 @@ def plan(
 
     jobs: dict[str, Job] = {}
     names: dict[str, list[str]] = {}
-    shapes, by_run = Shapes(), {record.run_id: record for record in records}
+    shapes: dict[str, dict[str, Any]] = {}
+    by_run = {record.run_id: record for record in records}
     for setting, record in by_setting(records).items():
         if only not in (None, setting):
             continue
@@ -171,12 +172,12 @@ def plan(
         stored = [steps_path(root / "results", ledger.paper, name) for name in known]
         if not store and not stored:
             continue
-        missing = None if stored else shapes.missing(record)
-        if missing:
-            leave_out(record, missing)
-            continue
         recipe = quiet_recipe(record)
-        shape = read_steps(stored[0]).shape if stored else shapes.of(record)
+        try:
+            shape = read_steps(stored[0]).shape if stored else shape_of(record, shapes)
+        except DataError as error:
+            leave_out(record, str(error))
+            continue
         # Under the stored names: a protocol's new setting must not make other files of them.
         mine = known
         if not mine:
@@ -209,42 +210,33 @@ def data_of(record: Record) -> RunData:
     return load_data(quiet_recipe(record))
 
 
-class Shapes:
-    """Reads the real data of records once each, for the shape of what stands in for them."""
+def shape_of(record: Record, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Returns the shape of what stands in for the record's real data, which are read once each.
 
-    def __init__(self) -> None:
-        self._known: dict[str, dict[str, Any]] = {}
+    Texts are cut into whole words: a record keeps the last name of a tokeniser's folder alone.
 
-    def of(self, record: Record) -> dict[str, Any]:
-        """Returns the shape of the record's data.
+    Args:
+        record: Whose setting's steps are to be stored.
+        known: The shapes that were found before; this one is added.
 
-        Texts are cut into whole words: a record keeps the last name of a tokeniser's folder alone.
+    Raises:
+        DataError: If data are not at hand, or nothing can be stored of the setting.
+    """
+    from common.steps.of_setting import describe_data
+    from common.steps.points import own_part
+    from common.training.fit import load_data
 
-        Raises:
-            DataError: If they are not at hand.
-        """
-        from common.steps.of_setting import describe_data
-        from common.training.fit import load_data
-
-        recipe = quiet_recipe(record)
-        if hasattr(recipe.data, "tokenizer"):
-            recipe = replace(recipe, data=replace(recipe.data, tokenizer=None))
-        key = repr((recipe.data, recipe.seed))
-        if key not in self._known:
-            self._known[key] = describe_data(load_data(recipe))
-        return self._known[key]
-
-    def missing(self, record: Record) -> str | None:
-        """Returns why no steps of ``record`` can be stored, or None where they can."""
-        from common.steps.points import own_part
-
-        if record.weights == "published" and own_part(quiet_recipe(record), "publish") is None:
-            return "the weights are published, and steps.py does not say how their file is written"
-        try:
-            self.of(record)
-        except DataError as error:
-            return str(error)
-        return None
+    recipe = quiet_recipe(record)
+    if record.weights == "published" and own_part(recipe, "publish") is None:
+        raise DataError(
+            "the weights are published, and steps.py does not say how their file is written"
+        )
+    if hasattr(recipe.data, "tokenizer"):
+        recipe = replace(recipe, data=replace(recipe.data, tokenizer=None))
+    key = repr((recipe.data, recipe.seed))
+    if key not in known:
+        known[key] = describe_data(load_data(recipe))
+    return known[key]
 
 
 def run_jobs(jobs: list[Job], root: Path, store: bool) -> Iterable[Outcome]:

@@ -128,11 +128,6 @@ def points_of(recipe: Recipe, counts: Counts) -> list[Point]:
     return [point for point in found if point.batch == 0 or point.batch < counts.batches]
 
 
-def scheduled_of(recipe: Recipe) -> Callable[..., dict[str, float]] | None:
-    """Returns what gives the paper's scheduled quantities beside the rates, or None."""
-    return own_part(recipe, "scheduled")
-
-
 def own_part(recipe: Recipe, name: str) -> Callable[..., Any] | None:
     """Returns what the paper's ``steps.py`` calls ``name``, or None."""
     paper = get_paper(recipe.paper)

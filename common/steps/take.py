@@ -21,7 +21,7 @@ from common.runs.progress import quieten_lightning
 from common.steps.enter_state import enter
 from common.steps.float64 import KEPT, in_double, mapped, moved
 from common.steps.folding import describe_orders, fold
-from common.steps.points import Counts, Length, Point, points_of, scheduled_of
+from common.steps.points import Counts, Length, Point, own_part, points_of
 from common.steps.watch import Names, Values, Watch
 from common.training.fit import build_module
 from common.training.position import Position, read_checkpoint
@@ -152,7 +152,7 @@ class _Runner:
                 scheduler.last_epoch = place.update
                 rates.extend(float(rate) for rate in scheduler.get_lr())
             self.taken.values[f"scheduled/rates {number}"] = rates
-        scheduled: Callable[..., dict[str, float]] | None = scheduled_of(self.recipe)
+        scheduled: Callable[..., dict[str, float]] | None = own_part(self.recipe, "scheduled")
         if scheduled is None:
             return
         module: LightningModule = trainer.lightning_module

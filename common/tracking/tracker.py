@@ -332,14 +332,10 @@ class Tracker:
                     f"W&B needs longer than {FINISH_SECONDS:.0f} s to end the run; it goes on in "
                     f"the background. What it does not manage stays in {self._run_dir / 'wandb'}."
                 )
-                return self.sync_command()
+                return sync_line(self._run_dir)
             self._open_channel()
         uploaded = self.mode == "online" and not self._failed
-        return None if uploaded else self.sync_command()
-
-    def sync_command(self) -> str | None:
-        """Returns the ``wandb sync`` line for all folders of this run, the oldest first."""
-        return sync_line(self._run_dir)
+        return None if uploaded else sync_line(self._run_dir)
 
     def _open_channel(self) -> Channel | None:
         """Returns the channel while it works; says, from the caller's thread, what it heard."""

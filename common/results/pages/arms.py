@@ -9,7 +9,6 @@ from common.results.leaderboard import Leaderboard
 from common.results.pages.document import (
     Block,
     Emphasis,
-    Fold,
     Heading,
     Paragraph,
     Span,
@@ -20,7 +19,6 @@ from common.results.pages.document import (
 from common.results.pages.formatting import (
     commits,
     ends_text,
-    first_of_each_kind,
     run_links,
     sample_text,
     seeds_text,
@@ -28,11 +26,8 @@ from common.results.pages.formatting import (
     shown_metrics,
 )
 from common.results.pages.sections import arm_order, references_of
-from common.results.statistics import Sample
 
 Key = tuple[str, str, str]
-# Columns beyond these many are folded away below the table.
-MOST_METRICS = 10
 
 
 def arms_side_by_side(board: Leaderboard, paper: str) -> Iterator[Block]:
@@ -57,69 +52,25 @@ def sections(groups: Sequence[Group]) -> dict[Key, list[Group]]:
 
 
 def _arms_table(board: Leaderboard, groups: list[Group]) -> Iterator[Block]:
-    metrics = shown_metrics({m for group in groups for m in group.latest.metrics})
-    first = headline(board, groups, metrics)
     # Signs of a collapse stand beside the numbers that it spoils.
-    every = sorted({key for group in groups for key in last_values(group.latest)})
-    signs = every if len(every) <= MOST_METRICS else first_of_each_kind(every, r"\d+")
-    keys, references, among = [*first, *signs], references_of(groups), [*metrics, *every]
+    ends = sorted({key for group in groups for key in last_values(group.latest)})
+    keys = [*shown_metrics({m for group in groups for m in group.latest.metrics}), *ends]
     rows = [_arm_cells(board, group, keys) for group in groups]
-    for name, samples in references.items():
+    for name, samples in references_of(groups).items():
         values = [sample_text(samples.get(key)) for key in keys]
         count = seeds_text(max(sample.n for sample in samples.values()))
         rows.append(((Emphasis(name),), "-", "-", *values, count, "reference", "-", "-"))
-    header = ("arm", "recipe", "epochs", *_names(keys, among), "seeds", "status", "runs", "commit")
+    header = ("arm", "recipe", "epochs", *_names(keys), "seeds", "status", "runs", "commit")
     yield Table(header, rows)
-    yield from _folded(board, groups, references, [key for key in among if key not in keys], among)
 
 
-def headline(board: Leaderboard, groups: list[Group], metrics: list[str]) -> list[str]:
-    """Returns the metrics that a table of arms shows unfolded: all, unless they are too many.
-
-    Then each kind shows its first (``hr@5``, not ``hr@10``), and where any kinds are reported,
-    only those are shown.
-    """
-    if len(metrics) <= MOST_METRICS:
-        return metrics
-    record = groups[0].latest
-    reported = {
-        metric
-        for entry in board.entries
-        if (entry.paper, entry.data) == (record.paper, record.data) and entry.measured_by(record)
-        for metric in entry.metrics
-    }
-    kept = [metric for metric in metrics if metric in reported] or metrics
-    return first_of_each_kind(kept, r"[@_]\d+$")[:MOST_METRICS]
-
-
-def _folded(
-    board: Leaderboard,
-    groups: list[Group],
-    references: dict[str, dict[str, Sample]],
-    metrics: list[str],
-    among: list[str],
-) -> Iterator[Block]:
-    """Yields the tables of the remaining metrics, none too wide, in a part that a click opens."""
-    tables = []
-    for start in range(0, len(metrics), MOST_METRICS):
-        part = metrics[start : start + MOST_METRICS]
-        rows: list[tuple[Text, ...]] = [
-            (_recipe_text(board, group), *_values(group, part)) for group in groups
-        ]
-        for name, samples in references.items():
-            rows.append(((Emphasis(name),), *(sample_text(samples.get(key)) for key in part)))
-        tables.append(Table(("recipe", *_names(part, among)), rows))
-    if tables:
-        yield Fold(f"{len(metrics)} more metrics", tables)
-
-
-def _names(keys: list[str], among: list[str]) -> list[str]:
-    """Returns the keys without their group, unless two of ``among`` would be called the same."""
+def _names(keys: list[str]) -> list[str]:
+    """Returns the keys without their group, unless two of them would be called the same."""
 
     def short(key: str) -> str:
         return short_metric(key).removeprefix(DIAGNOSTICS)
 
-    taken = Counter(map(short, among))
+    taken = Counter(map(short, keys))
     return [short(key) if taken[short(key)] == 1 else key for key in keys]
 
 

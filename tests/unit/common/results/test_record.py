@@ -1,7 +1,5 @@
 import json
 import math
-import os
-import time
 
 import pytest
 
@@ -148,16 +146,6 @@ def test_one_broken_file_is_not_left_out_silently(make_record, tmp_path):
     (tmp_path / "swav" / "broken.json").write_text("{")
     with pytest.raises(RecordError, match=r"broken\.json"):
         load_records(tmp_path)
-
-
-def test_filing_removes_what_killed_writers_left_alone(make_record, tmp_path):
-    folder = commit_record(make_record(), tmp_path).parent
-    torn, others = folder / ".a.json.1-ab.tmp", folder / ".b.json.2-cd.tmp"
-    for path in (torn, others):
-        path.write_text("{")
-    os.utime(torn, (time.time() - 7200,) * 2)
-    kept = commit_record(make_record(seed=3), tmp_path)
-    assert not torn.exists() and others.exists() and kept.is_file()
 
 
 def test_only_a_run_of_ours_that_is_no_pilot_counts(make_record, tmp_path):

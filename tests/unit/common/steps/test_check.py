@@ -27,7 +27,8 @@ def root(tmp_path, monkeypatch):
     for record in RECORDS:
         commit_record(record, tmp_path / "results")
     monkeypatch.setattr(checking, "code_digest", lambda _: NOW)
-    monkeypatch.setattr(checking.Shapes, "of", lambda *_: {"rows": 8})
+    monkeypatch.setattr("common.training.fit.load_data", lambda _: None)
+    monkeypatch.setattr(run, "describe_data", lambda _: {"rows": 8})
     monkeypatch.setattr(stored, "read_steps", lambda _: SimpleNamespace(shape={"rows": 8}))
     monkeypatch.setattr(run, "measures_key", lambda *_: "measures-a")
     return tmp_path
@@ -129,12 +130,12 @@ def test_a_setting_whose_files_are_not_at_hand_is_left_out_and_the_others_are_st
     take(monkeypatch)
     away = setting_of(RECORDS[0])
 
-    def of(_, record):
+    def of(record, _):
         if setting_of(record) == away:
             raise DataError("data.tokenizer=minilm: no such folder")
         return {"rows": 8}
 
-    monkeypatch.setattr(checking.Shapes, "of", of)
+    monkeypatch.setattr(checking, "shape_of", of)
     told = []
     ledger, _ = check_paper("swav", root, store=True, leave_out=lambda *one: told.append(one))
     assert set(ledger.settings) == NAMES - {away}
