@@ -1,5 +1,6 @@
-"""CSV files with a header, line by line, so that errors can name the line."""
+"""CSV files with a header and texts, line by line, so that errors can name the line."""
 
+import codecs
 import csv
 import gzip
 import math
@@ -56,6 +57,24 @@ def table_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             yield from ((number, [cell.strip() for cell in cells]) for number, cells in rows)
     except (OSError, UnicodeDecodeError, EOFError) as error:
         raise unreadable(path, error, "CSV") from None
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    """Yields the lines of a UTF-8 text, or a UTF-16 one that says so in its first bytes.
+
+    Raises:
+        DataError: No such file, or unreadable.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rb") as file:
+            wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        with opener(path, "rt", encoding="utf-16" if wide else "utf-8-sig") as file:
+            yield from (line.rstrip("\n") for line in file)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise unreadable(path, error, "text") from None
 
 
 def quoted_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from common.data.sequences.readers.clicks import BY_NAME, Columns, find_columns, read_header
-from common.data.sequences.readers.read import TABLES, kind_of, numbered_lines, read_actions
+from common.data.sequences.readers.read import TABLES, kind_of, read_actions
 from common.data.sequences.store import FEWEST_ACTIONS, k_core, pack
 from common.errors import DataError
 from common.own_data.csv_files import CsvFile, click_columns
+from common.own_data.csv_lines import text_lines
 from common.own_data.draft import Draft, check_batch, fit_batch, span
 
 LOOKED_AT = 50  # lines of a text
@@ -69,10 +70,10 @@ def recognise(path: Path, kind: str) -> ActionLog | ClickTable | None:
             raise DataError(f"{path}: holds {', '.join(f.name for f in files)}; name one of them")
         return _read(files[0]) if files else None
     if kind == "txt":
-        first = islice(numbered_lines(path), LOOKED_AT)
-        lines = [words for _, line in first if (words := line.split())]
-        numbers = all(item.isdecimal() for words in lines for item in words[1:])
-        return _read(path) if lines and numbers else None
+        first = islice(text_lines(path), LOOKED_AT)
+        lines = [words for line in first if (words := line.split())]
+        acted = all(len(words) > 1 and all(map(str.isdecimal, words[1:])) for words in lines)
+        return _read(path) if lines and acted else None
     return _read(path) if kind == "inter" else None
 
 

@@ -29,6 +29,8 @@ def plan_series(found: CsvFile, draft: Draft) -> None:
     shares = draft.get("data.shares")
     rows = found.rows + (found.times.missing if found.times and draft.get("data.fill") else 0)
     parts = draft.get("data.parts") or [int(share * rows) for share in shares]
+    if len(parts) != 3:
+        return  # the configuration refuses them
     if sum(parts) > rows:
         draft.refuse(f"data.parts={parts}: {found.path} has {rows} lines; name as many or fewer")
         return

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from common.data.sequences.readers.read import numbered_lines
+from common.errors import DataError
 from common.own_data.csv_files import CLASSES, SCORES, Column, CsvFile, called, pair_columns
-from common.own_data.csv_lines import no_number
+from common.own_data.csv_lines import no_number, text_lines
 from common.own_data.draft import Draft, check_batch, fit_batch, span
 
 # What `quick` of SimCSE takes to learn: updates of masked words, then of the contrast.
@@ -34,10 +34,16 @@ class Text:
 
 
 def recognise(path: Path, kind: str) -> Text | None:
-    """Returns a text and the words of each line that is not empty; None for another file."""
+    """Returns a text and the words of each line that is not empty; None for another file.
+
+    Raises:
+        DataError: Unreadable, or empty.
+    """
     if kind != "txt":
         return None
-    lines = [line for _, line in numbered_lines(path) if line.strip()]
+    lines = [line for line in text_lines(path) if line.strip()]
+    if not lines:
+        raise DataError(f"{path}: holds no text")
     forms = ("entries", "lines") if all("\t" in line for line in lines) else ("lines",)
     return Text(path, [len(line.split()) for line in lines], forms)
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from common.data.catalogue.root import require
 from common.data.sequences.config import SequenceConfig
-from common.data.sequences.readers.read import in_order_of_time, number_in, numbered_lines
+from common.data.sequences.readers.read import in_order_of_time, number_in
 from common.data.sequences.store import Sequences, k_core, pack
 from common.errors import DataError
+from common.own_data.csv_lines import text_lines
 
 COLUMNS = ["userId", "movieId", "rating", "timestamp"]
 # As usual for this set; users have twenty ratings or more, many movies have one.
@@ -28,7 +29,7 @@ def read_ratings(path: Path, name: str) -> Sequences:
     Raises:
         DataError: Another header, or a broken row; names the file and the line.
     """
-    lines = numbered_lines(path)
+    lines = enumerate(text_lines(path), start=1)
     header = next(lines, (1, ""))[1]
     if header.split(",") != COLUMNS:
         raise DataError(f"{path}:1: {header!r} is not the header {','.join(COLUMNS)}")

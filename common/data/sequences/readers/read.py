@@ -1,6 +1,5 @@
 """Readers of actions: one sequence a line, RecBole's ``.inter``, or a table of clicks."""
 
-import gzip
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -11,7 +10,8 @@ import numpy as np
 
 from common.data.sequences.readers.clicks import BY_NAME, Columns, place_in, read_clicks
 from common.data.sequences.store import FEWEST_ACTIONS, Sequences, pack
-from common.errors import DataError, shown, unreadable
+from common.errors import DataError, shown
+from common.own_data.csv_lines import text_lines
 
 FORMS = (
     "a .csv or .tsv with columns of users and items, a .txt (user, then items, a line each) or a "
@@ -130,26 +130,11 @@ def kind_of(path: Path) -> str:
     return path.name.lower().removesuffix(".gz").rpartition(".")[2]
 
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yields (number from 1, line) of a text, plain or gzipped.
-
-    Raises:
-        DataError: Unreadable.
-    """
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, start=1):
-                yield number, line.rstrip("\r\n")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise unreadable(path, error) from None
-
-
 def _read_lines(path: Path, num_items: int | None, tokens: bool) -> Actions:
     """Reads lines of a user id and its items in order of time, separated by blanks."""
     found = Actions([], [], [])
     seen: dict[str, int] = {}
-    for number, line in numbered_lines(path):
+    for number, line in enumerate(text_lines(path), start=1):
         if not line.strip():
             continue
         user, *items = line.split()
@@ -170,7 +155,7 @@ def _read_inter(path: Path, num_items: int | None, tokens: bool) -> Actions:
     actions are sorted by it in float64, those of one time in the order of lines. RecBole keeps
     times in float32, where seconds since 1970 that are up to two minutes apart can be equal.
     """
-    lines = numbered_lines(path)
+    lines = enumerate(text_lines(path), start=1)
     user_at, item_at, time_at = _columns(path, next(lines, (1, ""))[1])
     rows = _inter_rows(path, lines, user_at, item_at, time_at)
     return _in_order(rows, num_items, tokens, None if time_at is None else "timestamp", "timestamp")

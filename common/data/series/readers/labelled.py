@@ -14,7 +14,8 @@ from common.data.catalogue.root import require
 from common.data.series.config import SeriesConfig
 from common.data.series.readers.archive import archive_path
 from common.data.series.sets import LabelledSeries
-from common.errors import DataError, unreadable
+from common.errors import DataError
+from common.own_data.csv_lines import text_lines
 
 # Lines of a .ts file's header, in small letters.
 NOT_READ = {
@@ -143,12 +144,8 @@ def read_ts(path: Path) -> tuple[list[Tensor], list[str]]:
         DataError: With the line of what is not so; neither time stamps nor series without classes
             are read.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise unreadable(path, error) from None
     series, labels, in_data, channels = [], [], False, 0
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text_lines(path), 1):
         text = line.strip()
         _check_header(path, number, text)
         if not in_data or not text:

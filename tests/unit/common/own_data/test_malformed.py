@@ -124,6 +124,10 @@ def graph_folder(links: list[str], venues: int = 3):
     return write
 
 
+def karpathy(image: Any) -> Callable[[dict], None]:
+    return lambda found: (found.pop("annotations"), found.update(images=[image]))
+
+
 def relabel(data: dict) -> None:
     data["images"][3]["id"] = 2
 
@@ -175,6 +179,28 @@ LOST = {
     "a COCO file name that is null": (
         coco(lambda found: found["images"][5].update(file_name=None)),
         ["captions.json, image 5", "file_name", "null"],
+    ),
+    "a COCO image that is a list": (
+        coco(lambda found: found.update(images=[[1]])),
+        ["captions.json", "entry", "file_name"],
+    ),
+    "a Karpathy image that is a list": (coco(karpathy([1])), ["captions.json", "entry"]),
+    "a Karpathy split that is a list": (
+        coco(karpathy({"filename": "0.png", "sentences": [], "split": ["train"]})),
+        ["captions.json, image 0", "split", '["train"]'],
+    ),
+    "an empty text": (lambda folder: ["swav", str(text(folder / "a.txt"))], ["a.txt", "no text"]),
+    "parts of a series that are not three": (
+        lambda folder: [*series()(folder), "data.parts=[100]"],
+        ["data.parts"],
+    ),
+    "a series without shares": (
+        lambda folder: [*series()(folder), "data.shares=[]"],
+        ["data.shares"],
+    ),
+    "a column of paths that is empty": (
+        lambda folder: ["supremix", str(text(folder / "t.csv", "path,y", *[",1", ",2"] * 20))],
+        ["t.csv, line 2", "no file"],
     ),
     "a file of links without a line": (graph_folder([]), ["paper-venue.csv", "no links"]),
     "an edge_index without a link": (
@@ -363,6 +389,13 @@ FAULTS = {
     "an image of 16 bits with a caption": (deep_captions, ["pairs.tsv", "10.png", "8 bits"]),
     "images of 20000 x 1 with captions": (long_captions, ["pairs.tsv", "png", "20000 x 1"]),
     "arrays in place of images": (arrays, [".npy", "docs/python.md"]),
+    **{
+        f"images of which {word} leaves none": (
+            lambda folder, word=word: ["swav", str(images(folder) and folder), word],
+            ["0 training images"],
+        )
+        for word in ("data.labelled_only=true", "data.test_share=0.99", "data.holdout=0.99")
+    },
     "two images in one folder": (few_images, ["photos", "2"]),
     "a link that leads nowhere": (with_link, ["a/x.png", "no file"]),
     "a pipe among images": (with_pipe, ["a/x.png", "no file"]),

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from common.data.catalogue.root import data_root
 from common.data.catalogue.user_provided import refuse_given
-from common.data.images.readers.folders import SUFFIXES, warn_outside
+from common.data.images.readers.folders import walk_images, warn_outside
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.readers.published import (
     SHOWN,
@@ -228,9 +228,9 @@ def split_rows(rows: list[TableRow], seed: int) -> Tensor:
 def image_paths(path: Path) -> list[str]:
     """Returns the images of a folder, sorted, or the one file."""
     path = path.expanduser()
-    if path.is_file():
-        return [str(path)]
-    return sorted(str(p) for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not path.is_dir():
+        return [str(path)] if path.is_file() else []
+    return sorted(str(path / name) for name, _ in walk_images(path, ""))
 
 
 def verify(root: Path, console: Console) -> None:
