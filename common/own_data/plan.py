@@ -114,18 +114,18 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     source = find_recipe(name, read_recipe)
     layers = read_layers(source, paper)
     base = resolve(paper, source.recipe, source.variant, layers)
+    own = dict(_own_sets(paper))[form]
     draft = Draft(paper, base, values, fixed, _kept(source, layers))
-    draft.choose("data.name", form, "")
-    draft.choose("data.path", str(found.path), "")
+    draft.choose("data.name", form, own.form)
+    draft.choose("data.path", str(found.path), "your data")
     if fixed and source.file is None and "/" not in reference:
         draft.notes.append(
             f"{name} has views and a network of its own: set it beside "
             f"`papers train {paper.name}/{source.recipe} {path}`, not beside {paper.name}."
         )
     _check_words(source, layers, draft)
-    draft.choices.clear()  # the plan gives its reasons
     draft.base = _with_baseline(draft)
-    load(dict(_own_sets(paper))[form].plan)(found, draft)
+    load(own.plan)(found, draft)
     if not draft.obstacles and find_spec(f"{paper.package}.own_data") is not None:
         fit = getattr(paper.part("own_data"), "fit", None)
         if fit is not None:

@@ -106,8 +106,6 @@ def _classes(y: object) -> list[int]:
 
 def plan_graph(found: Graph, draft: Draft) -> None:
     """Plans the target, meta-paths, neighbours, masks and labels."""
-    draft.choose("data.name", found.form, "your graph")
-    draft.choose("data.path", str(found.path), "your file or folder")
     target = _target(found, draft)
     if target is None:
         return

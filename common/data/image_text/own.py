@@ -83,8 +83,6 @@ def recognise(path: Path, kind: str) -> CaptionFile | Images | None:
 
 def plan_table(found: CsvFile, draft: Draft) -> None:
     """Plans for a table with the paths of images and their captions."""
-    draft.choose("data.name", "caption-table", "a table of images and captions")
-    draft.choose("data.path", str(found.path), "your file")
     columns = []
     for key, known, what in (
         ("data.image_column", PATHS, "the paths of images"),
@@ -151,12 +149,11 @@ def plan_coco(found: CaptionFile | Images, draft: Draft) -> None:
             names = ", ".join(map(str, files))
             draft.refuse(f"{found.path}: holds {names}; name one in the place of the folder")
             return
+        draft.choose("data.path", str(path), "its captions")
         part = path.stem.removeprefix("captions_")
         places = [found.path / part, found.path / "images" / part]
         images = next(filter(Path.is_dir, places), places[0])
         draft.choose("data.images", str(images), "its images")
-    draft.choose("data.name", "coco-captions", "COCO's JSON")
-    draft.choose("data.path", str(path), "your file")
     lines = coco_lines(path)
     named = draft.get("data.images")
     folder = Path(named).expanduser() if named else path.parent
@@ -181,8 +178,6 @@ def plan_shards(found: Any, draft: Draft) -> None:
     from common.data.image_text.config import ImageTextConfig
     from common.data.image_text.readers.shards import caption_shards
 
-    draft.choose("data.name", "caption-shards", "tar shards with captions")
-    draft.choose("data.path", str(found.path), "your folder")
     allow = draft.get("data.allow_missing")
     opened = caption_shards(
         ImageTextConfig(name="caption-shards", path=str(found.path), allow_missing=allow)

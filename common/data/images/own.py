@@ -204,8 +204,6 @@ def is_stretched(image: Image.Image, name: str) -> str:
 
 def plan_images(found: Images, draft: Draft) -> None:
     """Plans splits, sizes, batch, length and protocols for the images that were found."""
-    draft.choose("data.name", "image-folder", "a folder of images")
-    draft.choose("data.path", str(found.path), "your folder")
     if not max(found.shorter):
         draft.refuse(
             f"{found.path}: none of the files looked at can be read, such as {found.broken[0]}; "

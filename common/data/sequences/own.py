@@ -117,8 +117,6 @@ def plan_actions(found: ActionLog | ClickTable | CsvFile, draft: Draft) -> None:
         found: An `ActionLog`, or a table, which is read by its columns.
         draft: The plan.
     """
-    draft.choose("data.name", "file", "a log of actions")
-    draft.choose("data.path", str(found.path), "your file")
     if not isinstance(found, ActionLog):
         times = found.times if isinstance(found, CsvFile) else None
         found = _read_clicks(found.path, times.name if times else None, draft)

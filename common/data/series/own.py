@@ -21,8 +21,6 @@ UPDATE, UPDATE_STEPS = 0.35, 32 * 129
 
 def plan_series(found: CsvFile, draft: Draft) -> None:
     """Plans columns, dates, windows, sections and horizons for a series to forecast."""
-    draft.choose("data.name", "csv", "a line is a step")
-    draft.choose("data.path", str(found.path), "your file")
     _plan_dates(found, draft)
     _plan_targets(found, draft)
     _plan_ett(found, draft)
@@ -195,8 +193,6 @@ def _read_labelled(path: Path) -> LabelledFile:
 
 def plan_labelled(found: LabelledFile, draft: Draft) -> None:
     """Plans batch and length for short series with classes."""
-    draft.choose("data.name", "labelled", "short series with classes")
-    draft.choose("data.path", str(found.path), "your file")
     if found.classes < 2 or found.num < 2 or found.steps < SHORTEST:
         draft.refuse(
             f"{found.path}: {found.num} series, {found.classes} classes, {found.steps} steps; "

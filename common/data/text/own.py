@@ -54,7 +54,6 @@ def plan_lines(found: Text, draft: Draft) -> None:
         draft.refuse(_other_forms(found.path, draft))
         return
     draft.choose("data.name", "lines", "a text on each line")
-    draft.choose("data.path", str(found.path), "your file")
     if _plan_batches(found.path, found.lengths, "texts", draft):
         _plan_stages(draft)
     if draft.get("data.graded") is None:
@@ -69,8 +68,6 @@ def plan_entries(found: Text, draft: Draft) -> None:
     from common.data.text.config import TextConfig
     from common.data.text.readers.entries import own_entries
 
-    draft.choose("data.name", "entries", "an entry and its definitions on each line")
-    draft.choose("data.path", str(found.path), "your file")
     (definitions,) = own_entries(TextConfig(name="entries", path=str(found.path))).train.columns
     lengths = [len(text.split()) for text in definitions]
     if not _plan_batches(found.path, lengths, "definitions", draft, held=0):
@@ -102,8 +99,6 @@ def _other_forms(path: Path, draft: Draft) -> str:
 
 def plan_pairs(found: CsvFile, draft: Draft) -> None:
     """Plans columns and target of a table; a paper of single texts takes each text by itself."""
-    draft.choose("data.name", "pairs", "a table of texts")
-    draft.choose("data.path", str(found.path), "your file")
     columns = _plan_columns(found, draft)
     if not columns:
         return

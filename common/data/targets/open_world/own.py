@@ -14,8 +14,6 @@ UPDATE = 0.3  # seconds, of 64 images of 64 pixels on a core
 
 def plan_open_world(found: CsvFile, draft: Draft) -> None:
     """Plans batch and size for the images that a table names with their labels and tags."""
-    draft.choose("data.name", "ow-dfa", "a table of images with labels and tags")
-    draft.choose("data.path", str(found.path), "your table")
     tags, methods = (_cells(found, name) for name in ("tag", "method"))
     labelled, unlabelled = tags.count(LABELLED), tags.count(UNLABELLED)
     if not labelled or not unlabelled:
