@@ -180,10 +180,6 @@ LOST = {
         coco(lambda found: found["images"][5].update(file_name=None)),
         ["captions.json, image 5", "file_name", "null"],
     ),
-    "a COCO image that is a list": (
-        coco(lambda found: found.update(images=[[1]])),
-        ["captions.json", "entry", "file_name"],
-    ),
     "a Karpathy image that is a list": (coco(karpathy([1])), ["captions.json", "entry"]),
     "a Karpathy split that is a list": (
         coco(karpathy({"filename": "0.png", "sentences": [], "split": ["train"]})),
