@@ -53,7 +53,7 @@ def table_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
-            rows = _split_at_tabs(file) if tabs else quoted_rows(path, file)
+            rows = _split_at_tabs(file) if tabs else _quoted_rows(path, file)
             yield from ((number, [cell.strip() for cell in cells]) for number, cells in rows)
     except (OSError, UnicodeDecodeError, EOFError) as error:
         raise unreadable(path, error, "CSV") from None
@@ -77,7 +77,7 @@ def text_lines(path: Path) -> Iterator[str]:
         raise unreadable(path, error, "text") from None
 
 
-def quoted_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+def _quoted_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     """Yields the last line and the cells of each row of a CSV that is not empty.
 
     Commas stand between cells, or semicolons or tabs where the first line has no comma.

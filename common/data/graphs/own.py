@@ -1,12 +1,10 @@
 """A graph of one's own: its types, links, labels and meta-paths; and the plan for graph papers."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.errors import unreadable
-from common.own_data.csv_lines import quoted_rows, to_count
+from common.own_data.csv_lines import table_rows, to_count
 from common.own_data.draft import Draft
 
 LARGE_GRAPH, BATCH = 20_000, 512
@@ -61,23 +59,15 @@ def _read_folder(path: Path) -> Graph:
 
     What is wrong with a line is left to the reader, which names it.
     """
-    counts = {row[0].strip(): row[1].strip() for row in _rows(path / "nodes.csv") if len(row) == 2}
+    counts = {row[0]: row[1] for _, row in table_rows(path / "nodes.csv") if len(row) == 2}
     nodes = {name: number for name, cell in counts.items() if (number := to_count(cell))}
     pairs = [file.stem.partition("-") for file in sorted(path.glob("*-*.csv"))]
     links = [(one, other) for one, _, other in pairs if one in nodes and other in nodes]
-    rows = list(_rows(path / "labels.csv")) if (path / "labels.csv").is_file() else []
-    classes = Counter(row[1].strip() for row in rows if len(row) == 2 and row[0].strip().isdigit())
+    rows = table_rows(path / "labels.csv") if (path / "labels.csv").is_file() else ()
+    classes = Counter(row[1] for _, row in rows if len(row) == 2 and row[0].isdigit())
     target = next(iter(nodes), None)
     labels = {target: list(classes.values())} if target and classes else {}
     return Graph(path, nodes, links, labels, "folder")
-
-
-def _rows(path: Path) -> Iterable[list[str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return [row for _, row in quoted_rows(path, file)]
-    except (OSError, UnicodeDecodeError) as error:
-        raise unreadable(path, error, "CSV") from None
 
 
 def _read_hetero_data(path: Path) -> Graph:

@@ -536,6 +536,17 @@ def test_a_graph_of_one_type_is_read_with_the_links_between_its_nodes(tmp_path, 
     assert [len(part) for part in get_splits(graph)[15]] == [30, 30, 30]
 
 
+def test_series_with_classes_are_counted_as_they_are_read(tmp_path):
+    for part, steps in (("TRAIN", 20), ("TEST", 30)):
+        first, second = (",".join(["1"] * number) for number in (5, steps))
+        rows = [f"{first}:{second}:{label}" for label in ("a", " a", "b", "b ")]
+        (tmp_path / f"Own_{part}.ts").write_text("\n".join(["@data", *rows]))
+    found = recognise(tmp_path / "Own_TRAIN.ts")
+    assert (found.num, found.steps, found.classes) == (4, 20, 2)
+    (tmp_path / "Own_TEST.ts").unlink()
+    assert "Own_TEST.ts" in refusal("autotcl", tmp_path / "Own_TRAIN.ts")
+
+
 def test_lines_that_a_series_lacks_are_counted_and_may_be_filled(tmp_path):
     path = hourly(tmp_path / "load.csv", 300)
     lines = path.read_text().splitlines()
