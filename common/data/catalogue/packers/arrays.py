@@ -1,4 +1,4 @@
-"""Bytes of the container formats that packers write, the same on every run."""
+"""Bytes of the container formats that packers write, the same on every run; and plain files."""
 
 import gzip
 import io
@@ -120,3 +120,56 @@ def find(folder: Path, pattern: str) -> Path:
         what = "none" if not found else ", ".join(path.name for path in found)
         raise DataError(f"{folder}: expected one {pattern}, found {what}")
     return found[0]
+
+
+def pack_files(originals: Path, targets: list[str]) -> dict[str, bytes]:
+    """Takes each target's file from the originals; gzips those that end in ``.gz``."""
+    packed = {}
+    for target in targets:
+        name = Path(target).name
+        content = read_content(find(originals, f"**/{name.removesuffix('.gz')}"))
+        packed[target] = gzip_bytes(content) if name.endswith(".gz") else content
+    return packed
+
+
+def pack_gzipped(originals: Path, targets: list[str]) -> dict[str, bytes]:
+    """Takes the one ``.gz`` as it is; raises `DataError` if it is torn."""
+    path = find(originals, "*.gz")
+    try:
+        content = path.read_bytes()
+        gzip.decompress(content)
+    except BROKEN as error:
+        raise DataError(f"{path}: broken: {error}") from None
+    return {targets[0]: content}
+
+
+def pack_sequences(originals: Path, targets: list[str]) -> dict[str, bytes]:
+    """Gzips one text of "user item item ..." lines, unchanged.
+
+    Raises:
+        DataError: With the line's number, if a line is no row of positive whole numbers.
+    """
+    path = find(originals, "*.txt")
+    content = read_content(path)
+    for number, line in enumerate(content.decode().splitlines(), start=1):
+        words = line.split()
+        if len(words) < 2 or not all(word.isdecimal() and int(word) > 0 for word in words):
+            raise DataError(f"{path}, line {number}: not user and items: {line[:40]!r}")
+    return {targets[0]: gzip_bytes(content)}
+
+
+def pack_state_dict(originals: Path, targets: list[str]) -> dict[str, bytes]:
+    """Turns a torch file that holds ``{"state_dict": ...}`` into an npz of plain arrays.
+
+    Raises:
+        DataError: If the file is anything but tensors under one key.
+    """
+    import torch  # here: listing and verifying sets must not wait for torch
+
+    path = find(originals, "*.pth")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+        arrays = {key: value.numpy() for key, value in state.items()}
+    except Exception as error:  # torch, pickle and zip all raise their own kinds
+        raise DataError(f"{path}: not a state dict of tensors: {error}") from None
+    return {targets[0]: npz_bytes(arrays)}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.data.catalogue.packers.files import pack_files
+from common.data.catalogue.packers.arrays import pack_files
 from common.data.catalogue.sources import get_source
 from common.data.sequences.config import SequenceConfig
 from common.data.sequences.module import SequenceData
