@@ -16,7 +16,7 @@ from rich.console import Console
 from torch import Tensor
 
 from common.data.catalogue.root import data_root
-from common.data.catalogue.user_provided import refuse_given
+from common.data.catalogue.sources import refuse_given
 from common.data.images.readers.folders import walk_images, warn_outside
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.readers.published import (
