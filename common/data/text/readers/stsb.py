@@ -13,8 +13,8 @@ from common.own_data.csv_lines import place_of, read_lines, read_numbers
 STSB_FILE = "text_sts/stsb_open_subset.csv.gz"
 ROLES = {"train": TRAIN, "dev": VAL, "test": TEST}
 SENTENCES = ("sentence1", "sentence2")
-# Runs of letters within words, hashed: no vocabulary to be learnt or fetched.
 MEND = "take the line out"
+# Runs of letters within words, hashed: no vocabulary to be learnt or fetched.
 BUCKETS, LETTERS = 2048, (2, 4)
 
 

@@ -20,10 +20,10 @@ from common.data.catalogue.sources import refuse_given
 from common.data.images.readers.folders import walk_images, warn_outside
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.readers.published import (
-    SHOWN,
     ClassCounts,
     check_protocol,
     compare,
+    first_few,
 )
 from common.data.targets.open_world.samples import (
     LABELLED,
@@ -173,10 +173,9 @@ def find_images(table: Path, folder: Path | None, rows: list[TableRow]) -> list[
     paths = [base / row.path for row in rows]
     absent = [row.path for row, path in zip(rows, paths, strict=True) if not os.path.isfile(path)]
     if absent:
-        shown = ", ".join(absent[:SHOWN]) + (", ..." if len(absent) > SHOWN else "")
         raise DataError(
             f"{table}: {len(absent):,} of {len(rows):,} images are not in {base} (data.folder): "
-            f"{shown}"
+            f"{first_few(absent)}"
         )
     warn_outside(table, base, [row.path for row in rows])
     return paths
@@ -204,8 +203,8 @@ def read_boxes(path: Path, rows: list[TableRow]) -> list[Box]:
         found[name] = (left, top, right, bottom)
     lacking = [row.path for row in rows if row.path not in found]
     if lacking:
-        shown = ", ".join(lacking[:SHOWN]) + (", ..." if len(lacking) > SHOWN else "")
-        raise DataError(f"{path}: {len(lacking):,} of {len(rows):,} images have no box: {shown}")
+        counts = f"{len(lacking):,} of {len(rows):,}"
+        raise DataError(f"{path}: {counts} images have no box: {first_few(lacking)}")
     return [found[row.path] for row in rows]
 
 
