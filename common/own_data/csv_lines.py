@@ -21,7 +21,8 @@ MOST = 2**31 - 1  # nodes and classes are numbered in int32 by some libraries
 def read_lines(path: Path) -> Lines:
     """Returns the lines of a CSV, plain or gzipped; every one as long as the header.
 
-    In a .tsv a tab stands between cells, and a line is a row, whatever quotation marks it holds.
+    In a .tsv or .inter a tab stands between cells, and a line is a row, whatever quotation marks it
+    holds.
 
     Raises:
         DataError: No such file, no table, a column named twice, or a line of another length.
@@ -30,15 +31,25 @@ def read_lines(path: Path) -> Lines:
     if len(lines) < 3:
         raise DataError(f"{path}: a header and at least two rows are needed")
     header = lines[0][1]
-    for place, name in enumerate(header):
-        if name in header[:place]:
-            raise DataError(f"{path}, line 1: the header names column {name!r} twice")
+    check_names(path, header)
     for number, cells in lines:
         if len(cells) != len(header):
             raise DataError(
                 f"{path}, line {number}: {len(cells)} cells, but the header has {len(header)}"
             )
     return lines
+
+
+def check_names(path: Path, header: list[str]) -> None:
+    """Raises `DataError` where a header names a column twice."""
+    for place, name in enumerate(header):
+        if name in header[:place]:
+            raise DataError(f"{path}, line 1: the header names column {name!r} twice")
+
+
+def kind_of(path: Path) -> str:
+    """Returns the ending of a file's name, in small letters, without that of a compressed one."""
+    return path.name.lower().removesuffix(".gz").rpartition(".")[2]
 
 
 def table_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -49,7 +60,7 @@ def table_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    tabs = path.name.removesuffix(".gz").lower().endswith(".tsv")
+    tabs = kind_of(path) in ("tsv", "inter")
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rt", newline="", encoding="utf-8-sig") as file:

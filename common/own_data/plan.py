@@ -30,6 +30,7 @@ from common.own_data.csv_files import (
     class_folders,
     recognise_csv,
 )
+from common.own_data.csv_lines import kind_of
 from common.own_data.draft import Choice, Draft
 from common.paper import Paper, get_paper, paper_names
 from common.registry import WINGS, load, wing
@@ -168,8 +169,7 @@ def recognise(path: Path, modalities: Iterable[str] = ()) -> Found:
     """
     if not path.exists():
         raise UsageError(f"{path}: does not exist")
-    kind = path.name.removesuffix(".gz").rpartition(".")[2].lower()
-    kind = "folder" if path.is_dir() else kind
+    kind = "folder" if path.is_dir() else kind_of(path)
     is_csv = kind in ("csv", "tsv")
     known = [getattr(wing(name), "recognise", "") for name in (modalities if is_csv else WINGS)]
     found: Iterator[Found | None] = (load(one)(path, kind) for one in known if one)

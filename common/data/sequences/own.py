@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from common.data.sequences.readers.clicks import BY_NAME, Columns, find_columns, read_header
-from common.data.sequences.readers.read import TABLES, kind_of, read_actions
+from common.data.sequences.readers.read import TABLES, read_actions
 from common.data.sequences.store import FEWEST_ACTIONS, k_core, pack
 from common.errors import DataError
 from common.own_data.csv_files import CsvFile, click_columns
-from common.own_data.csv_lines import text_lines
+from common.own_data.csv_lines import kind_of, text_lines
 from common.own_data.draft import Draft, check_batch, fit_batch, span
 
 LOOKED_AT = 50  # lines of a text

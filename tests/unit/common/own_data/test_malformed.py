@@ -230,7 +230,7 @@ LOST = {
                 )
             ),
         ],
-        ["log.inter:1", "item_id", "twice"],
+        ["log.inter, line 1", "item_id", "twice"],
     ),
 }
 
