@@ -1,5 +1,7 @@
 """STS-B's open part: pairs of sentences and how alike people find them, 0 to 5."""
 
+from collections.abc import Sequence
+
 import torch
 from sklearn.feature_extraction.text import HashingVectorizer
 from torch import Tensor
@@ -32,7 +34,7 @@ def stsb(config: RegressionConfig) -> RegressionSet:
     return RegressionSet(inputs, torch.tensor(texts.targets), listed_splits(path, lines))
 
 
-def hashed(sentences: list[str]) -> Tensor:
+def hashed(sentences: Sequence[str]) -> Tensor:
     """Returns ``(num, BUCKETS)`` float32, a function of each sentence alone."""
     hasher = HashingVectorizer(n_features=BUCKETS, analyzer="char_wb", ngram_range=LETTERS)
     return torch.from_numpy(hasher.transform(sentences).toarray()).float()
