@@ -72,8 +72,10 @@ def recognise(path: Path, kind: str) -> ActionLog | ClickTable | None:
     if kind == "txt":
         first = islice(text_lines(path), LOOKED_AT)
         lines = [words for line in first if (words := line.split())]
-        acted = all(len(words) > 1 and all(map(str.isdecimal, words[1:])) for words in lines)
-        return _read(path) if lines and acted else None
+        items = [item for words in lines for item in words[1:]]
+        # Texts without blanks have no items, while a user here and there may have none either.
+        acted = len(items) >= len(lines) > 0 and all(map(str.isdecimal, items))
+        return _read(path) if acted else None
     return _read(path) if kind == "inter" else None
 
 
