@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from common.backbones.build import PRETRAINED
 from common.backbones.modes import evaluating
-from common.errors import ConfigError, suggest
+from common.errors import ConfigError, MissingLibrary, suggest
 
 # Vision transformers of the libraries take no other size as they are built.
 SIZE = 224
@@ -97,9 +97,7 @@ def timm_backbone(network: str, pretrained: bool = False, **options: Any) -> nn.
     try:
         import timm
     except ImportError:
-        raise ConfigError(
-            f"method.backbone={name}: needs Likewise's extra [timm]: pip install timm"
-        ) from None
+        raise MissingLibrary(f"method.backbone={name}", "timm", "timm") from None
     if not timm.is_model(network.partition(".")[0]):
         hint = suggest(network, timm.list_models()) if len(network) > 2 else ""
         raise ConfigError(f"method.backbone={name}: timm has no such network{hint[:60]}")
@@ -123,9 +121,7 @@ def hugging_face_backbone(network: str, pretrained: bool = False, **options: Any
     try:
         from transformers import AutoConfig, AutoModel
     except ImportError:
-        raise ConfigError(
-            f"method.backbone={name}: needs Likewise's extra [hf]: pip install transformers"
-        ) from None
+        raise MissingLibrary(f"method.backbone={name}", "hf", "transformers") from None
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     if getattr(config, "num_channels", channels) != channels:
         raise ConfigError(f"method.backbone={name}: reads {config.num_channels} channels")

@@ -14,7 +14,7 @@ from common.config.console import plain_table, print_table
 from common.config.files import check_output, write_atomic
 from common.config.overrides import as_word
 from common.config.yaml_io import to_yaml
-from common.data.catalogue.at_hand import require_data
+from common.data.catalogue.root import require_data
 from common.errors import LikewiseError, UsageError
 from common.results.comparison import Arms, side_by_side
 from common.results.groups import Group, sample_of

@@ -17,7 +17,7 @@ from common.config.protocols import fitting_protocols
 from common.config.recipe import SECTIONS, load_recipe, take_variants
 from common.config.references import find_recipe, read_recipe, recipe_names
 from common.config.schema import Recipe
-from common.data.catalogue.listing import data_state
+from common.data.catalogue.root import data_state
 from common.errors import ConfigError, UsageError
 from common.paper import get_paper, paper_names
 

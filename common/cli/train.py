@@ -11,7 +11,7 @@ from common.config.files import reading
 from common.config.recipe import SECTIONS, load_recipe
 from common.config.references import FILE_PATTERN, is_method, recipe_names
 from common.config.schema import Recipe
-from common.data.catalogue.at_hand import require_data
+from common.data.catalogue.root import require_data
 from common.errors import UsageError, suggest
 from common.paper import paper_names
 from common.results.configuration import load_recipe_or_record

@@ -269,7 +269,8 @@ def _forms(columns: list[Column], times: Times | None) -> tuple[str, ...]:
         return ("caption-table",)
     if "path" in texts:
         files = next(column.texts for column in columns if column.name.lower() == "path")
-        return ("volume-table",) if files[0].endswith(".npy") else ("image-table",)
+        volumes = any(file.endswith(".npy") for file in files[:1])
+        return ("volume-table",) if volumes else ("image-table",)
     if times is None and all(c.numbers is None and c.odd is None for c in columns):
         return ("sentences",)
     clicks = ("file",) if click_columns(names, "user") and click_columns(names, "item") else ()

@@ -1,5 +1,6 @@
-"""CSV files with a header, line by line, so that errors can name the line."""
+"""CSV files with a header and texts, line by line, so that errors can name the line."""
 
+import codecs
 import csv
 import gzip
 import math
@@ -20,7 +21,8 @@ MOST = 2**31 - 1  # nodes and classes are numbered in int32 by some libraries
 def read_lines(path: Path) -> Lines:
     """Returns the lines of a CSV, plain or gzipped; every one as long as the header.
 
-    In a .tsv a tab stands between cells, and a line is a row, whatever quotation marks it holds.
+    In a .tsv or .inter a tab stands between cells, and a line is a row, whatever quotation marks it
+    holds.
 
     Raises:
         DataError: No such file, no table, a column named twice, or a line of another length.
@@ -29,15 +31,25 @@ def read_lines(path: Path) -> Lines:
     if len(lines) < 3:
         raise DataError(f"{path}: a header and at least two rows are needed")
     header = lines[0][1]
-    for place, name in enumerate(header):
-        if name in header[:place]:
-            raise DataError(f"{path}, line 1: the header names column {name!r} twice")
+    check_names(path, header)
     for number, cells in lines:
         if len(cells) != len(header):
             raise DataError(
                 f"{path}, line {number}: {len(cells)} cells, but the header has {len(header)}"
             )
     return lines
+
+
+def check_names(path: Path, header: list[str]) -> None:
+    """Raises `DataError` where a header names a column twice."""
+    for place, name in enumerate(header):
+        if name in header[:place]:
+            raise DataError(f"{path}, line 1: the header names column {name!r} twice")
+
+
+def kind_of(path: Path) -> str:
+    """Returns the ending of a file's name, in small letters, without that of a compressed one."""
+    return path.name.lower().removesuffix(".gz").rpartition(".")[2]
 
 
 def table_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -48,17 +60,35 @@ def table_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    tabs = path.name.removesuffix(".gz").lower().endswith(".tsv")
+    tabs = kind_of(path) in ("tsv", "inter")
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
-            rows = _split_at_tabs(file) if tabs else quoted_rows(path, file)
+            rows = _split_at_tabs(file) if tabs else _quoted_rows(path, file)
             yield from ((number, [cell.strip() for cell in cells]) for number, cells in rows)
     except (OSError, UnicodeDecodeError, EOFError) as error:
         raise unreadable(path, error, "CSV") from None
 
 
-def quoted_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+def text_lines(path: Path) -> Iterator[str]:
+    """Yields the lines of a UTF-8 text, or a UTF-16 one that says so in its first bytes.
+
+    Raises:
+        DataError: No such file, or unreadable.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rb") as file:
+            wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        with opener(path, "rt", encoding="utf-16" if wide else "utf-8-sig") as file:
+            yield from (line.rstrip("\n") for line in file)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise unreadable(path, error, "text") from None
+
+
+def _quoted_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     """Yields the last line and the cells of each row of a CSV that is not empty.
 
     Commas stand between cells, or semicolons or tabs where the first line has no comma.

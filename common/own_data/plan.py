@@ -30,6 +30,7 @@ from common.own_data.csv_files import (
     class_folders,
     recognise_csv,
 )
+from common.own_data.csv_lines import kind_of
 from common.own_data.draft import Choice, Draft
 from common.paper import Paper, get_paper, paper_names
 from common.registry import WINGS, load, wing
@@ -114,18 +115,18 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     source = find_recipe(name, read_recipe)
     layers = read_layers(source, paper)
     base = resolve(paper, source.recipe, source.variant, layers)
+    own = dict(_own_sets(paper))[form]
     draft = Draft(paper, base, values, fixed, _kept(source, layers))
-    draft.choose("data.name", form, "")
-    draft.choose("data.path", str(found.path), "")
+    draft.choose("data.name", form, own.form)
+    draft.choose("data.path", str(found.path), "your data")
     if fixed and source.file is None and "/" not in reference:
         draft.notes.append(
             f"{name} has views and a network of its own: set it beside "
             f"`papers train {paper.name}/{source.recipe} {path}`, not beside {paper.name}."
         )
     _check_words(source, layers, draft)
-    draft.choices.clear()  # the plan gives its reasons
     draft.base = _with_baseline(draft)
-    load(dict(_own_sets(paper))[form].plan)(found, draft)
+    load(own.plan)(found, draft)
     if not draft.obstacles and find_spec(f"{paper.package}.own_data") is not None:
         fit = getattr(paper.part("own_data"), "fit", None)
         if fit is not None:
@@ -168,8 +169,7 @@ def recognise(path: Path, modalities: Iterable[str] = ()) -> Found:
     """
     if not path.exists():
         raise UsageError(f"{path}: does not exist")
-    kind = path.name.removesuffix(".gz").rpartition(".")[2].lower()
-    kind = "folder" if path.is_dir() else kind
+    kind = "folder" if path.is_dir() else kind_of(path)
     is_csv = kind in ("csv", "tsv")
     known = [getattr(wing(name), "recognise", "") for name in (modalities if is_csv else WINGS)]
     found: Iterator[Found | None] = (load(one)(path, kind) for one in known if one)

@@ -16,8 +16,7 @@ from pathlib import Path
 from posixpath import normpath
 from typing import Any
 
-from common.data.catalogue.sources import load_sources
-from common.data.catalogue.user_provided import GIVEN
+from common.data.catalogue.sources import GIVEN, load_sources
 from common.data.modality import DataSet, DataSets
 from common.evaluation.config import KNOWN
 from common.registry import PROTOCOLS, WINGS, Pair, declarations, load, wing

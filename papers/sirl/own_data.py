@@ -13,8 +13,6 @@ TEST_SHARE = 0.2
 
 def plan_answered(found: CsvFile, draft: Draft) -> None:
     """Plans what can be measured without a simulated person, and the length."""
-    draft.choose("data.name", "answered-table", "a line is a row, which answers are about")
-    draft.choose("data.path", str(found.path), "your file")
     draft.choose("data.standardise", True, "columns may have different units")
     draft.choose("evaluation.protocols", ["query-accuracy"], "nobody is simulated")
     given = draft.words.get("data.answers_path")

@@ -20,7 +20,7 @@ from common.data.catalogue.packers.images import pack_fashion_mnist_full, pack_t
 from common.data.catalogue.packers.text import pack_stsb_open
 from common.data.sequences.readers.sets import NUM_ITEMS
 from common.data.series.readers.files import LORA
-from common.data.text.readers.stsb import STSB_FILE
+from common.data.text.readers.pairs import STSB_FILE
 
 WORDS = "a red small old dog cat horse house tree runs sits near under the".split()
 # What lies in the data root is found there.

@@ -18,8 +18,7 @@ from rich.console import Console
 
 from common.config.overrides import as_word
 from common.config.recipe import load_recipe
-from common.data.catalogue.sources import load_sources
-from common.data.catalogue.user_provided import GIVEN, YOURS
+from common.data.catalogue.root import data_state
 from common.results.curves import curves_of
 from common.results.record import load_records
 from common.runs.folder import new_run
@@ -219,9 +218,8 @@ def test_it_reads_trains_and_measures(case: Case, papers, tmp_path: Path) -> Non
 
 def test_every_recipe_of_files_is_here_or_has_been_trained_in_full() -> None:
     """Photographs of the user's own are the roads of test_own_data_roads.py."""
-    known = {*load_sources(), *GIVEN, *YOURS}
     plain = [name for name in EVERY if ":" not in name and not name.endswith("/photos")]
-    of_files = {name for name in plain if load(name).data.name in known}
+    of_files = {name for name in plain if data_state(load(name).data.name) != "built in"}
     records = load_records(ROOT / "results")
     in_full = {f"{record.paper}/{record.recipe}" for record in records if not record.pilot}
     assert of_files - in_full - {case.reference for case in CASES} == NOT_YET

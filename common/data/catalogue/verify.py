@@ -2,14 +2,13 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 
 from common.config.files import file_digest
-from common.data.catalogue.packers.arrays import BROKEN, read_content
+from common.data.catalogue.packers.arrays import read_arrays, read_content
 from common.data.catalogue.root import data_root
 from common.data.catalogue.sources import PackedFile, Source, get_source, load_sources
 from common.data.modality import find_set
@@ -81,7 +80,7 @@ def count(path: Path) -> dict[str, int]:
         DataError: If the file is broken.
     """
     if path.suffix == ".npz":
-        arrays = _arrays(path)
+        arrays = read_arrays(path)
         return {key: len(value) for key, value in arrays.items() if not key.endswith(UNCOUNTED)}
     if path.suffix == ".bin":
         return {"bytes": path.stat().st_size}
@@ -104,15 +103,7 @@ def content_digest(path: Path) -> str:
     if path.suffix != ".npz":
         return hashlib.sha256(read_content(path)).hexdigest()
     digest = hashlib.sha256()
-    for name, array in sorted(_arrays(path).items()):
+    for name, array in sorted(read_arrays(path).items()):
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _arrays(path: Path) -> dict[str, Any]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-    except BROKEN as error:
-        raise DataError(f"{path}: broken: {error}") from None

@@ -1,12 +1,10 @@
 """A graph of one's own: its types, links, labels and meta-paths; and the plan for graph papers."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.errors import DataError, unreadable
-from common.own_data.csv_lines import quoted_rows, to_count
+from common.own_data.csv_lines import table_rows, to_count
 from common.own_data.draft import Draft
 
 LARGE_GRAPH, BATCH = 20_000, 512
@@ -49,10 +47,11 @@ class Graph:
 
 
 def recognise(path: Path, kind: str) -> Graph | None:
-    """Returns the graph of a folder or of a saved ``HeteroData``, if it is one."""
+    """Returns the graph of a folder, or of a saved ``HeteroData`` or set of PyG's, if it is one."""
     if kind == "folder" and (path / "nodes.csv").is_file():
         return _read_folder(path)
-    return _read_hetero_data(path) if kind in ("pt", "pth") else None
+    saved = kind in ("pt", "pth") or (kind == "folder" and (path / "processed/data.pt").is_file())
+    return _read_hetero_data(path) if saved else None
 
 
 def _read_folder(path: Path) -> Graph:
@@ -60,56 +59,34 @@ def _read_folder(path: Path) -> Graph:
 
     What is wrong with a line is left to the reader, which names it.
     """
-    counts = {row[0].strip(): row[1].strip() for row in _rows(path / "nodes.csv") if len(row) == 2}
+    counts = {row[0]: row[1] for _, row in table_rows(path / "nodes.csv") if len(row) == 2}
     nodes = {name: number for name, cell in counts.items() if (number := to_count(cell))}
     pairs = [file.stem.partition("-") for file in sorted(path.glob("*-*.csv"))]
     links = [(one, other) for one, _, other in pairs if one in nodes and other in nodes]
-    rows = list(_rows(path / "labels.csv")) if (path / "labels.csv").is_file() else []
-    classes = Counter(row[1].strip() for row in rows if len(row) == 2 and row[0].strip().isdigit())
+    rows = table_rows(path / "labels.csv") if (path / "labels.csv").is_file() else ()
+    classes = Counter(row[1] for _, row in rows if len(row) == 2 and row[0].isdigit())
     target = next(iter(nodes), None)
     labels = {target: list(classes.values())} if target and classes else {}
     return Graph(path, nodes, links, labels, "folder")
 
 
-def _rows(path: Path) -> Iterable[list[str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return [row for _, row in quoted_rows(path, file)]
-    except (OSError, UnicodeDecodeError) as error:
-        raise unreadable(path, error, "CSV") from None
-
-
 def _read_hetero_data(path: Path) -> Graph:
-    """Reads a saved ``HeteroData``, for which it needs torch.
+    """Reads a saved ``HeteroData``, for which it needs torch; raises `DataError`."""
+    # Here alone: it imports torch.
+    from common.data.graphs.readers.hetero import hetero_parts, load_graph
 
-    Raises:
-        DataError: No graph, or one without links between types.
-    """
-    from common.data.graphs.readers.hetero import load_graph  # here alone: it imports torch
-
-    found = load_graph(path).to_dict()
-    if not any(isinstance(key, tuple) for key in found):
-        raise DataError(f"{path}: holds no links between types")
-    stores = {key: v for key, v in found.items() if isinstance(key, str) and key != "_global_store"}
-    nodes = {name: _count(store) for name, store in stores.items()}
-    links = list(dict.fromkeys((key[0], key[-1]) for key in found if isinstance(key, tuple)))
+    found = load_graph(path)
+    nodes, edges, _ = hetero_parts(found, str(path))
+    links = list(dict.fromkeys((key[0], key[-1]) for key in edges))
     links = [pair for place, pair in enumerate(links) if pair[::-1] not in links[:place]]
-    labels = {name: _classes(store["y"]) for name, store in stores.items() if "y" in store}
-    relations = {pair: [k for k in found if {k[0], k[-1]} == {*pair}] for pair in links}
+    labels = {name: _classes(found[name]["y"]) for name in nodes if "y" in found[name]}
+    relations = {pair: [k for k in edges if {k[0], k[-1]} == {*pair}] for pair in links}
     joined = tuple(
         " and ".join("-".join(key) for key in keys)
         for (one, other), keys in relations.items()
         if len(keys) > 1 or one == other
     )
     return Graph(path, nodes, links, labels, "hetero-data", joined)
-
-
-def _count(store: dict[str, object]) -> int:
-    for key in ("x", "y"):
-        if hasattr(value := store.get(key), "shape") and "num_nodes" not in store:
-            return int(value.shape[0])
-    number = store.get("num_nodes")
-    return int(number) if isinstance(number, int) else 0
 
 
 def _classes(y: object) -> list[int]:
@@ -119,8 +96,6 @@ def _classes(y: object) -> list[int]:
 
 def plan_graph(found: Graph, draft: Draft) -> None:
     """Plans the target, meta-paths, neighbours, masks and labels."""
-    draft.choose("data.name", found.form, "your graph")
-    draft.choose("data.path", str(found.path), "your file or folder")
     target = _target(found, draft)
     if target is None:
         return

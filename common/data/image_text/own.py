@@ -8,7 +8,7 @@ from itertools import islice
 from os.path import isfile
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -23,8 +23,10 @@ from common.data.images.own import (
 )
 from common.errors import shown
 from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile, called
-from common.own_data.csv_lines import read_lines
 from common.own_data.draft import Draft, check_batch, fit_batch
+
+if TYPE_CHECKING:  # it imports torch
+    from common.data.image_text.readers.lines import Line
 
 COCO_FILES = "annotations/captions_*.json"  # below the root, as it is unpacked
 FEWEST = 20
@@ -37,7 +39,7 @@ SMALL_SET = 5_000  # training pairs; a larger set asks for a GPU, which can do l
 TINY, SMALL, LARGE = 32, 64, 224
 # Seconds of a core: to read and cut an image, and for the text of a pair.
 READ_TIME, TEXT_TIME = 1e-3, 0.4e-3
-FALSE_COLUMN, NEAR_COLUMN, SPLIT = "neg_caption", "neg_image", "split"
+FALSE_COLUMN, NEAR_COLUMN = "neg_caption", "neg_image"
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,9 @@ def recognise(path: Path, kind: str) -> CaptionFile | Images | None:
 
 def plan_table(found: CsvFile, draft: Draft) -> None:
     """Plans for a table with the paths of images and their captions."""
-    draft.choose("data.name", "caption-table", "a table of images and captions")
-    draft.choose("data.path", str(found.path), "your file")
-    columns = []
+    from common.data.image_text.readers.table import table_lines  # here alone: it imports torch
+
+    columns: list[str] = []
     for key, known, what in (
         ("data.image_column", PATHS, "the paths of images"),
         ("data.caption_column", CAPTIONS, "the captions"),
@@ -99,43 +101,16 @@ def plan_table(found: CsvFile, draft: Draft) -> None:
             return
         if fitting:
             draft.choose(key, fitting[0], what)
-        columns.append(found.column(str(draft.get(key))))
-    image, caption = columns
-    if image is None or caption is None or image.gap is not None or caption.gap is not None:
-        _refuse_columns(found, draft, columns)
+        name = str(draft.get(key))
+        if found.column(name) is None:
+            known_names = ", ".join(column.name for column in found.columns)
+            draft.refuse(f"{key}={name}: {found.path} has no such column; it has {known_names}")
+        columns.append(name)
+    if draft.obstacles:
         return
-    folder = found.path.parent
-    others = frozenset(c.name for c in found.columns if c.texts)
-    pairs = Pairs(
-        image.texts,
-        caption.texts,
-        lambda name: (folder / name).read_bytes(),
-        others,
-        SPLIT in others,
-    )
-    missing = [name for name in dict.fromkeys(image.texts) if not isfile(folder / name)]
-    if missing and not draft.get("data.allow_missing"):
-        line = next(number for number, cells in read_lines(found.path) if missing[0] in cells)
-        draft.refuse(
-            f"{found.path}, line {line}: there is no image {shown(missing[0])} in {folder} "
-            f"({len(missing):,} of {len(set(image.texts)):,} are missing); paths start there, or "
-            "add data.allow_missing=true"
-        )
-        return
-    _plan(found.path, pairs, draft)
-
-
-def _refuse_columns(found: CsvFile, draft: Draft, columns: Sequence[Any]) -> None:
-    for key, column in zip(("image_column", "caption_column"), columns, strict=True):
-        if column is None:
-            draft.refuse(
-                f"data.{key}={draft.get(f'data.{key}')}: {found.path} has no such column; it has "
-                f"{', '.join(each.name for each in found.columns)}"
-            )
-        elif column.gap is not None:
-            draft.refuse(
-                f"{found.path}, line {column.gap}: column {column.name} is empty; take the line out"
-            )
+    filled = frozenset(column.name for column in found.columns if column.texts)
+    lines = table_lines(found.path, *columns)
+    _plan_lines(found.path, found.path.parent, lines, "paths start there", draft, filled)
 
 
 def plan_coco(found: CaptionFile | Images, draft: Draft) -> None:
@@ -151,27 +126,43 @@ def plan_coco(found: CaptionFile | Images, draft: Draft) -> None:
             names = ", ".join(map(str, files))
             draft.refuse(f"{found.path}: holds {names}; name one in the place of the folder")
             return
+        draft.choose("data.path", str(path), "its captions")
         part = path.stem.removeprefix("captions_")
         places = [found.path / part, found.path / "images" / part]
         images = next(filter(Path.is_dir, places), places[0])
         draft.choose("data.images", str(images), "its images")
-    draft.choose("data.name", "coco-captions", "COCO's JSON")
-    draft.choose("data.path", str(path), "your file")
     lines = coco_lines(path)
     named = draft.get("data.images")
     folder = Path(named).expanduser() if named else path.parent
-    missing = [line for line in lines if not isfile(folder / line.image)]
+    _plan_lines(path, folder, lines, "name their folder by data.images=FOLDER", draft)
+
+
+def _plan_lines(
+    path: Path,
+    folder: Path,
+    lines: "Sequence[Line]",
+    mend: str,
+    draft: Draft,
+    columns: frozenset[str] = frozenset(),
+) -> None:
+    """Plans for captions of images in ``folder``; ``mend`` is what helps where one is not there."""
+    first = dict[str, str]()
+    for line in lines:
+        first.setdefault(line.image, line.where)
+    missing = [name for name in first if not isfile(folder / name)]
     if missing and not draft.get("data.allow_missing"):
         draft.refuse(
-            f"{missing[0].where}: there is no image {shown(missing[0].image)} in {folder}; "
-            "name the folder of the images by data.images=FOLDER, or add data.allow_missing=true"
+            f"{first[missing[0]]}: there is no image {shown(missing[0])} in {folder} "
+            f"({len(missing):,} of {len(first):,} are missing); {mend}, or add "
+            "data.allow_missing=true"
         )
         return
     pairs = Pairs(
         [line.image for line in lines],
         [line.caption for line in lines],
         lambda name: (folder / name).read_bytes(),
-        held=any(line.split for line in lines),
+        columns,
+        any(line.split for line in lines),
     )
     _plan(path, pairs, draft)
 
@@ -181,8 +172,6 @@ def plan_shards(found: Any, draft: Draft) -> None:
     from common.data.image_text.config import ImageTextConfig
     from common.data.image_text.readers.shards import caption_shards
 
-    draft.choose("data.name", "caption-shards", "tar shards with captions")
-    draft.choose("data.path", str(found.path), "your folder")
     allow = draft.get("data.allow_missing")
     opened = caption_shards(
         ImageTextConfig(name="caption-shards", path=str(found.path), allow_missing=allow)

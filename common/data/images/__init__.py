@@ -7,7 +7,7 @@ MODALITY = Modality(
     module=("common.data.images.module:ImageData", "common.data.images.config:ImageConfig"),
     sets={
         "agedb": DataSet("common.data.images.readers.numbered:agedb", target="number"),
-        "bccd": DataSet("common.data.images.readers.blood_cells:bccd", may_lack_labels=True),
+        "bccd": DataSet("common.data.images.readers.dense:bccd", may_lack_labels=True),
         "caltech101": DataSet("common.data.images.readers.packed_sets:caltech101"),
         "camvid": DataSet("common.data.images.readers.dense:camvid", may_lack_labels=True),
         "cifar10": DataSet("common.data.images.readers.cifar_stl:cifar10"),

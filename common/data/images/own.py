@@ -204,8 +204,6 @@ def is_stretched(image: Image.Image, name: str) -> str:
 
 def plan_images(found: Images, draft: Draft) -> None:
     """Plans splits, sizes, batch, length and protocols for the images that were found."""
-    draft.choose("data.name", "image-folder", "a folder of images")
-    draft.choose("data.path", str(found.path), "your folder")
     if not max(found.shorter):
         draft.refuse(
             f"{found.path}: none of the files looked at can be read, such as {found.broken[0]}; "
@@ -232,14 +230,17 @@ def plan_images(found: Images, draft: Draft) -> None:
         why = f"{found.unlabelled:,} images have no class, and the method learns from labels"
         draft.choose("data.labelled_only", True, why)
     draft.trained = trained = _plan_splits(found, draft)
+    if trained < 2:
+        draft.refuse(
+            f"{found.path}: {max(trained, 0)} training images are left; at least 2 are needed: "
+            "give more, or leave fewer out (data.test_share, data.holdout, data.labelled_only)"
+        )
+        return
     if draft.base.data.name != "image-folder":
         _fit_views(found, draft)
     _plan_length(draft, trained)
     _plan_protocols(found, draft)
     draft.choose("data.workers", count_workers(), "processes that read images on this machine")
-    if trained < 2:
-        draft.refuse(f"{found.path}: {trained} training images; at least 2 are needed")
-        return
     check_batch(draft, trained, "training images")
     if draft.has("method.batch_norm_groups"):  # MoCo, and what builds on it
         fit_queue(draft)

@@ -15,7 +15,7 @@ MODALITY = Modality(
             form="a log of actions (.csv or .parquet of clicks, .inter, .txt with a user a line)",
             plan="common.data.sequences.own:plan_actions",
         ),
-        "ml-latest-small": DataSet("common.data.sequences.readers.movielens:movielens"),
+        "ml-latest-small": DataSet("common.data.sequences.readers.sets:movielens"),
         "sports": DataSet("common.data.sequences.readers.sets:packed"),
         "toys": DataSet("common.data.sequences.readers.sets:packed"),
         "yelp": DataSet("common.data.sequences.readers.sets:packed"),

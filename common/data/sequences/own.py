@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from common.data.sequences.readers.clicks import BY_NAME, Columns, find_columns, read_header
-from common.data.sequences.readers.read import TABLES, kind_of, numbered_lines, read_actions
+from common.data.sequences.readers.read import TABLES, read_actions
 from common.data.sequences.store import FEWEST_ACTIONS, k_core, pack
 from common.errors import DataError
 from common.own_data.csv_files import CsvFile, click_columns
+from common.own_data.csv_lines import kind_of, text_lines
 from common.own_data.draft import Draft, check_batch, fit_batch, span
 
 LOOKED_AT = 50  # lines of a text
@@ -69,10 +70,12 @@ def recognise(path: Path, kind: str) -> ActionLog | ClickTable | None:
             raise DataError(f"{path}: holds {', '.join(f.name for f in files)}; name one of them")
         return _read(files[0]) if files else None
     if kind == "txt":
-        first = islice(numbered_lines(path), LOOKED_AT)
-        lines = [words for _, line in first if (words := line.split())]
-        numbers = all(item.isdecimal() for words in lines for item in words[1:])
-        return _read(path) if lines and numbers else None
+        first = islice(text_lines(path), LOOKED_AT)
+        lines = [words for line in first if (words := line.split())]
+        items = [item for words in lines for item in words[1:]]
+        # Texts without blanks have no items, while a user here and there may have none either.
+        acted = len(items) >= len(lines) > 0 and all(map(str.isdecimal, items))
+        return _read(path) if acted else None
     return _read(path) if kind == "inter" else None
 
 
@@ -116,8 +119,6 @@ def plan_actions(found: ActionLog | ClickTable | CsvFile, draft: Draft) -> None:
         found: An `ActionLog`, or a table, which is read by its columns.
         draft: The plan.
     """
-    draft.choose("data.name", "file", "a log of actions")
-    draft.choose("data.path", str(found.path), "your file")
     if not isinstance(found, ActionLog):
         times = found.times if isinstance(found, CsvFile) else None
         found = _read_clicks(found.path, times.name if times else None, draft)

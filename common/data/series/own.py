@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from common.data.catalogue.packers.arrays import read_arrays
+from common.data.series.config import SeriesConfig
 from common.errors import DataError
 from common.own_data.csv_files import CsvFile, spell
 from common.own_data.csv_lines import no_number
@@ -21,14 +20,14 @@ UPDATE, UPDATE_STEPS = 0.35, 32 * 129
 
 def plan_series(found: CsvFile, draft: Draft) -> None:
     """Plans columns, dates, windows, sections and horizons for a series to forecast."""
-    draft.choose("data.name", "csv", "a line is a step")
-    draft.choose("data.path", str(found.path), "your file")
     _plan_dates(found, draft)
     _plan_targets(found, draft)
     _plan_ett(found, draft)
     shares = draft.get("data.shares")
     rows = found.rows + (found.times.missing if found.times and draft.get("data.fill") else 0)
     parts = draft.get("data.parts") or [int(share * rows) for share in shares]
+    if len(parts) != 3:
+        return  # the configuration refuses them
     if sum(parts) > rows:
         draft.refuse(f"data.parts={parts}: {found.path} has {rows} lines; name as many or fewer")
         return
@@ -174,27 +173,17 @@ def recognise(path: Path, kind: str) -> LabelledFile | None:
 
 
 def _read_labelled(path: Path) -> LabelledFile:
-    """Reads an npz with ``x_train`` and ``y_train``, or counts the lines of ``NAME_TRAIN.ts``.
+    """Reads the series as training does, for which it needs torch; raises `DataError`."""
+    from common.data.series.readers.labelled import own_labelled  # here alone: it imports torch
 
-    Raises:
-        DataError: Missing or broken files and arrays.
-    """
-    if path.suffix == ".npz":
-        arrays = read_arrays(path, "x_train", "y_train")
-        shape = arrays["x_train"].shape
-        classes = len(np.unique(arrays["y_train"]))
-        return LabelledFile(path, len(arrays["y_train"]), max(shape[1:2], default=0), classes)
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    begins = [place for place, line in enumerate(lines) if line.strip().lower() == "@data"]
-    rows = [line for line in lines[begins[0] + 1 :] if line.strip()] if begins else []
-    steps = max((row.split(":")[0].count(",") + 1 for row in rows), default=0)
-    return LabelledFile(path, len(rows), steps, len({row.rpartition(":")[2] for row in rows}))
+    found = own_labelled(SeriesConfig(name="labelled", path=str(path)))
+    filled = ~found.x["train"].isnan().all(2)
+    steps = int(filled.any(0).nonzero().max()) + 1 if filled.any() else 0
+    return LabelledFile(path, len(filled), steps, len(found.y["train"].unique()))
 
 
 def plan_labelled(found: LabelledFile, draft: Draft) -> None:
     """Plans batch and length for short series with classes."""
-    draft.choose("data.name", "labelled", "short series with classes")
-    draft.choose("data.path", str(found.path), "your file")
     if found.classes < 2 or found.num < 2 or found.steps < SHORTEST:
         draft.refuse(
             f"{found.path}: {found.num} series, {found.classes} classes, {found.steps} steps; "

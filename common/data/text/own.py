@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from common.data.sequences.readers.read import numbered_lines
+from common.errors import DataError
 from common.own_data.csv_files import CLASSES, SCORES, Column, CsvFile, called, pair_columns
-from common.own_data.csv_lines import no_number
+from common.own_data.csv_lines import no_number, text_lines
 from common.own_data.draft import Draft, check_batch, fit_batch, span
 
 # What `quick` of SimCSE takes to learn: updates of masked words, then of the contrast.
@@ -34,10 +34,16 @@ class Text:
 
 
 def recognise(path: Path, kind: str) -> Text | None:
-    """Returns a text and the words of each line that is not empty; None for another file."""
+    """Returns a text and the words of each line that is not empty; None for another file.
+
+    Raises:
+        DataError: Unreadable, or empty.
+    """
     if kind != "txt":
         return None
-    lines = [line for _, line in numbered_lines(path) if line.strip()]
+    lines = [line for line in text_lines(path) if line.strip()]
+    if not lines:
+        raise DataError(f"{path}: holds no text")
     forms = ("entries", "lines") if all("\t" in line for line in lines) else ("lines",)
     return Text(path, [len(line.split()) for line in lines], forms)
 
@@ -48,7 +54,6 @@ def plan_lines(found: Text, draft: Draft) -> None:
         draft.refuse(_other_forms(found.path, draft))
         return
     draft.choose("data.name", "lines", "a text on each line")
-    draft.choose("data.path", str(found.path), "your file")
     if _plan_batches(found.path, found.lengths, "texts", draft):
         _plan_stages(draft)
     if draft.get("data.graded") is None:
@@ -63,8 +68,6 @@ def plan_entries(found: Text, draft: Draft) -> None:
     from common.data.text.config import TextConfig
     from common.data.text.readers.entries import own_entries
 
-    draft.choose("data.name", "entries", "an entry and its definitions on each line")
-    draft.choose("data.path", str(found.path), "your file")
     (definitions,) = own_entries(TextConfig(name="entries", path=str(found.path))).train.columns
     lengths = [len(text.split()) for text in definitions]
     if not _plan_batches(found.path, lengths, "definitions", draft, held=0):
@@ -96,8 +99,6 @@ def _other_forms(path: Path, draft: Draft) -> str:
 
 def plan_pairs(found: CsvFile, draft: Draft) -> None:
     """Plans columns and target of a table; a paper of single texts takes each text by itself."""
-    draft.choose("data.name", "pairs", "a table of texts")
-    draft.choose("data.path", str(found.path), "your file")
     columns = _plan_columns(found, draft)
     if not columns:
         return

@@ -1,8 +1,7 @@
-"""Bytes of the container formats that packers write, the same on every run."""
+"""Bytes of the container formats that packers write, the same on every run; and plain files."""
 
 import gzip
 import io
-import math
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -11,12 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.format import (
-    MAGIC_PREFIX,
-    read_array_header_1_0,
-    read_array_header_2_0,
-    read_magic,
-)
 
 from common.errors import DataError
 
@@ -55,17 +48,14 @@ def gzip_bytes(content: bytes) -> bytes:
 
 
 def read_array(path: Path) -> Any:
-    """Reads an npy or npz file of plain numbers.
+    """Reads an npy file of plain numbers.
 
     Raises:
         DataError: If it is missing, broken, or holds Python objects.
     """
     try:
-        # A header that claims more than the file holds is refused before memory is taken for it.
-        with path.open("rb") as file:
-            is_array = file.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX
-        found = np.load(path, mmap_mode="r" if is_array else None, allow_pickle=False)
-        return np.array(found) if is_array else found
+        # A map refuses a header that claims more than the file holds before it takes memory.
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
     except BROKEN as error:
         raise DataError(f"{path}: not a numpy file of plain numbers: {why_broken(error)}") from None
 
@@ -99,22 +89,11 @@ def read_arrays(path: Path, *names: str, optional: tuple[str, ...] = ()) -> dict
                     found = ", ".join(file.files) or "nothing"
                     raise DataError(f"{path}: no array `{name}`; it holds {found}")
             wanted = [*names, *(name for name in optional if name in file.files)]
-            for name in wanted or file.files:
-                _check_claim(file, name)
             return {name: file[name] for name in wanted or file.files}
-    except BROKEN as error:
+    # A header that claims more than any machine has ends in a MemoryError.
+    except (*BROKEN, MemoryError) as error:
         said = why_broken(error)
         raise DataError(f"{path}: not a readable .npz of plain arrays: {said}") from None
-
-
-def _check_claim(file: Any, name: str) -> None:
-    """Raises `ValueError` where the header of an npz's array claims more than its file holds."""
-    member = name if name in file.zip.namelist() else f"{name}.npy"
-    with file.zip.open(member) as array:
-        readers = {(1, 0): read_array_header_1_0, (2, 0): read_array_header_2_0}
-        shape, _, kind = readers[read_magic(array)](array)
-    if math.prod(shape) * kind.itemsize > file.zip.getinfo(member).file_size:
-        raise ValueError(f"{name} claims {shape} of {kind}, more than the file holds")
 
 
 def read_content(path: Path) -> bytes:
@@ -141,3 +120,56 @@ def find(folder: Path, pattern: str) -> Path:
         what = "none" if not found else ", ".join(path.name for path in found)
         raise DataError(f"{folder}: expected one {pattern}, found {what}")
     return found[0]
+
+
+def pack_files(originals: Path, targets: list[str]) -> dict[str, bytes]:
+    """Takes each target's file from the originals; gzips those that end in ``.gz``."""
+    packed = {}
+    for target in targets:
+        name = Path(target).name
+        content = read_content(find(originals, f"**/{name.removesuffix('.gz')}"))
+        packed[target] = gzip_bytes(content) if name.endswith(".gz") else content
+    return packed
+
+
+def pack_gzipped(originals: Path, targets: list[str]) -> dict[str, bytes]:
+    """Takes the one ``.gz`` as it is; raises `DataError` if it is torn."""
+    path = find(originals, "*.gz")
+    try:
+        content = path.read_bytes()
+        gzip.decompress(content)
+    except BROKEN as error:
+        raise DataError(f"{path}: broken: {error}") from None
+    return {targets[0]: content}
+
+
+def pack_sequences(originals: Path, targets: list[str]) -> dict[str, bytes]:
+    """Gzips one text of "user item item ..." lines, unchanged.
+
+    Raises:
+        DataError: With the line's number, if a line is no row of positive whole numbers.
+    """
+    path = find(originals, "*.txt")
+    content = read_content(path)
+    for number, line in enumerate(content.decode().splitlines(), start=1):
+        words = line.split()
+        if len(words) < 2 or not all(word.isdecimal() and int(word) > 0 for word in words):
+            raise DataError(f"{path}, line {number}: not user and items: {line[:40]!r}")
+    return {targets[0]: gzip_bytes(content)}
+
+
+def pack_state_dict(originals: Path, targets: list[str]) -> dict[str, bytes]:
+    """Turns a torch file that holds ``{"state_dict": ...}`` into an npz of plain arrays.
+
+    Raises:
+        DataError: If the file is anything but tensors under one key.
+    """
+    import torch  # here: listing and verifying sets must not wait for torch
+
+    path = find(originals, "*.pth")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+        arrays = {key: value.numpy() for key, value in state.items()}
+    except Exception as error:  # torch, pickle and zip all raise their own kinds
+        raise DataError(f"{path}: not a state dict of tensors: {error}") from None
+    return {targets[0]: npz_bytes(arrays)}

@@ -1,6 +1,5 @@
-"""Images with a class, an object or a box for parts of them."""
+"""Images with a class, an object or a box for parts of them, and faces."""
 
-import io
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -8,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from common.data.catalogue.packers.arrays import Array, find, npz_bytes, read_content
-from common.data.catalogue.packers.images import jpeg_arrays
+from common.data.catalogue.packers.images import jpeg_arrays, jpeg_bytes, read_image
 from common.errors import DataError
 
 CAMVID_NAMES = (
@@ -21,6 +20,8 @@ CHROMA_HALVED = 2
 BCCD_NAMES = ("RBC", "WBC", "Platelets")
 BOX_SIDES = ("xmin", "ymin", "xmax", "ymax")
 NUCLEI_SIDE = 256
+EASY_SIDE = 160
+EASY_QUALITY = 92
 
 
 def pack_camvid(originals: Path, targets: list[str]) -> dict[str, bytes]:
@@ -112,19 +113,6 @@ def _boxes(path: Path) -> list[tuple[int, list[float]]]:
         raise DataError(f"{path}: no annotation of {', '.join(BCCD_NAMES)}: {error}") from None
 
 
-def read_image(path: Path, mode: str | None = None) -> Array:
-    """Returns the pixels, in ``mode`` of Pillow if one is given.
-
-    Raises:
-        DataError: Naming an image that is missing or broken.
-    """
-    try:
-        with Image.open(path) as opened:
-            return np.asarray(opened if mode is None else opened.convert(mode))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path}: not a readable image: {error}") from None
-
-
 def halved(path: Path, subsampling: int = 0) -> bytes:
     """Returns an image at half its size, by a box filter, as JPEG.
 
@@ -133,7 +121,41 @@ def halved(path: Path, subsampling: int = 0) -> bytes:
         subsampling: Subsampling of the colours, as Pillow numbers it; 0: none.
     """
     image = Image.fromarray(read_image(path, "RGB"))
-    buffer = io.BytesIO()
     small = image.resize((image.width // 2, image.height // 2), Image.Resampling.BOX)
-    small.save(buffer, "JPEG", quality=HALVED_QUALITY, subsampling=subsampling)
-    return buffer.getvalue()
+    return jpeg_bytes(small, quality=HALVED_QUALITY, subsampling=subsampling)
+
+
+def pack_faces_att(originals: Path, targets: list[str]) -> dict[str, bytes]:
+    """Packs ``att_faces/s1`` to ``s40``, ten PGM files each, by person and file number."""
+    tree = find(originals, "*/att_faces")
+    rows = sorted(
+        (int(path.parent.name.removeprefix("s")) - 1, int(path.stem), path)
+        for path in tree.glob("s*/*.pgm")
+    )
+    arrays = {
+        "images": np.stack([read_image(path, "L") for *_, path in rows]),
+        "subject": np.asarray([subject for subject, *_ in rows], dtype=np.int16),
+        "pose": np.asarray([pose for _, pose, _ in rows], dtype=np.int16),
+    }
+    return {targets[0]: npz_bytes(arrays)}
+
+
+def pack_faces_caltech(originals: Path, targets: list[str]) -> dict[str, bytes]:
+    """Packs the centre squares of Caltech-101's class Faces_easy at 160 pixels.
+
+    Lossy: images are scaled and encoded again.
+    """
+    paths = sorted(find(originals, "**/Faces_easy").glob("image_*.jpg"))
+    arrays = jpeg_arrays([_square(path) for path in paths])
+    numbers = [int(path.stem.removeprefix("image_")) for path in paths]
+    arrays["file_number"] = np.asarray(numbers, dtype=np.int16)
+    return {targets[0]: npz_bytes(arrays)}
+
+
+def _square(path: Path) -> bytes:
+    image = Image.fromarray(read_image(path, "RGB"))
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    square = image.crop((left, top, left + side, top + side))
+    small = square.resize((EASY_SIDE, EASY_SIDE), Image.Resampling.LANCZOS)
+    return jpeg_bytes(small, quality=EASY_QUALITY, subsampling=0)

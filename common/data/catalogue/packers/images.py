@@ -151,16 +151,33 @@ def read_idx(path: Path) -> Array:
     return np.frombuffer(content[header:], dtype=np.uint8).reshape(shape)
 
 
+def read_image(path: Path, mode: str | None = None) -> Array:
+    """Returns the pixels, in ``mode`` of Pillow if one is given.
+
+    Raises:
+        DataError: Naming an image that is missing or broken.
+    """
+    try:
+        with Image.open(path) as opened:
+            return np.asarray(opened if mode is None else opened.convert(mode))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{path}: not a readable image: {error}") from None
+
+
+def jpeg_bytes(image: Image.Image, **options: int) -> bytes:
+    """Returns an image as JPEG; ``options`` are Pillow's, such as ``quality``."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", **options)
+    return buffer.getvalue()
+
+
 def _scaled(path: Path) -> bytes:
-    with Image.open(path) as opened:
-        image = opened.convert("RGB")
+    image = Image.fromarray(read_image(path, "RGB"))
     width, height = image.size
     keep_w, keep_h = min(width, 2 * height), min(height, 2 * width)
     left, top = (width - keep_w) // 2, (height - keep_h) // 2
     scale = CALTECH_SIDE / min(keep_w, keep_h)
     size = (round(keep_w * scale), round(keep_h * scale))
     box = (left, top, left + keep_w, top + keep_h)
-    buffer = io.BytesIO()
     small = image.resize(size, Image.Resampling.LANCZOS, box=box)
-    small.save(buffer, "JPEG", quality=CALTECH_QUALITY)
-    return buffer.getvalue()
+    return jpeg_bytes(small, quality=CALTECH_QUALITY)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import track
 
-from common.data.catalogue.packers.arrays import Array, find, gzip_bytes, npz_bytes, read_array
+from common.data.catalogue.packers.arrays import Array, find, gzip_bytes, npz_bytes, read_arrays
 from common.data.series.readers.labelled import read_ts
 from common.errors import DataError
 
@@ -44,11 +44,8 @@ def pack_tslearn(originals: Path, targets: list[str]) -> dict[str, bytes]:
         DataError: If it is missing or broken.
     """
     path = find(originals, "*.npz")
-    arrays = read_array(path)
-    try:
-        parts = {part: (list(arrays[f"X_{part}"]), arrays[f"y_{part}"].tolist()) for part in PARTS}
-    except KeyError as error:
-        raise DataError(f"{path}: {error}") from None
+    arrays = read_arrays(path, *(f"{kind}_{part}" for kind in "Xy" for part in PARTS))
+    parts = {part: (list(arrays[f"X_{part}"]), arrays[f"y_{part}"].tolist()) for part in PARTS}
     return {targets[0]: _labelled(parts)}
 
 

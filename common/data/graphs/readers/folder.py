@@ -17,8 +17,8 @@ from torch_geometric.data import HeteroData
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import Edges, make_edges, make_graph
 from common.data.graphs.splits import Ids, NodeSplit, draw_splits
-from common.errors import ConfigError, DataError, shown, unreadable
-from common.own_data.csv_lines import quoted_rows, to_count
+from common.errors import ConfigError, DataError, shown
+from common.own_data.csv_lines import table_rows, to_count
 
 SPLIT_SEED = 0
 MOST_VAL, MOST_TEST = 1000, 1000
@@ -96,7 +96,7 @@ def check_one_hot(num_nodes: Mapping[str, int], features: Mapping[str, Any], whe
 def _read_nodes(path: Path) -> dict[str, int]:
     found: dict[str, int] = {}
     for line, row in _rows(path, ("type", "count")):
-        name, count = row[0].strip(), to_count(row[1])
+        name, count = row[0], to_count(row[1])
         if not count:
             raise DataError(
                 f"{path}, line {line}: {shown(row[1])} is no number of nodes, from 1 on"
@@ -126,7 +126,7 @@ def _read_edges(folder: Path, num_nodes: dict[str, int]) -> Edges:
 
 
 def _read_features(path: Path, count: int) -> NDArray[np.float32]:
-    found = [(line, _numbers_in(row)) for line, row in _lines(path)]
+    found = [(line, _numbers_in(row)) for line, row in table_rows(path)]
     if found and found[0][1] is None:
         del found[0]
     width = len(found[0][1] or ()) if found else 0
@@ -160,8 +160,8 @@ def read_labels(path: Path, count: int) -> tuple[Ids, list[str]]:
     for line, row in _rows(path, ("node", "class")):
         node = to_count(row[0])
         if node is None or node >= count:
-            raise DataError(f"{path}, line {line}: there is no target node {shown(row[0].strip())}")
-        label = names.setdefault(row[1].strip(), len(names))
+            raise DataError(f"{path}, line {line}: there is no target node {shown(row[0])}")
+        label = names.setdefault(row[1], len(names))
         if labels[node] not in (-1, label):
             raise DataError(f"{path}, line {line}: node {node} has another class already")
         labels[node] = label
@@ -187,24 +187,13 @@ def _rows(path: Path, columns: tuple[str, str]) -> Iterator[tuple[int, list[str]
         DataError: Missing, no text, or a line that has not the two ``columns``.
     """
     wanted = ",".join(columns)
-    for line, row in _lines(path):
+    for line, row in table_rows(path):
         if len(row) != len(columns):
             raise DataError(f"{path}, line {line}: {len(row)} columns; needed are {wanted}")
         # No name of a column begins like a number, while "6o" is a slip of the pen.
-        if line == 1 and not any(re.match(r"\s*-?\d", item) for item in row):
-            names = tuple(item.strip() for item in row)
+        if line == 1 and not any(re.match(r"-?\d", item) for item in row):
+            names = tuple(row)
             if names != columns and names == columns[::-1]:
                 raise DataError(f"{path}, line 1: columns {','.join(names)}; needed are {wanted}")
             continue
         yield line, row
-
-
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yields (line, cells), empty lines left out; raises `DataError` where there is no text."""
-    if not path.is_file():
-        raise DataError(f"{path} is missing")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            yield from quoted_rows(path, file)
-    except UnicodeDecodeError as error:
-        raise unreadable(path, error, "CSV") from None

@@ -10,8 +10,8 @@ from common.data.image_text.config import ImageTextConfig
 from common.data.image_text.sets import CaptionedSet, Labelled
 from common.data.images.lazy import LazySplit
 from common.data.images.readers.layout import find_parts, list_parts
-from common.data.text.readers.lines import read_text_lines
 from common.errors import DataError
+from common.own_data.csv_lines import text_lines
 
 PROMPTS = ("a photo of a {}.", "a {}", "{}")
 
@@ -45,7 +45,7 @@ def read_synonyms(file: str) -> list[list[str]]:
     """
     path = Path(file).expanduser()
     groups = []
-    for number, line in enumerate(read_text_lines(path), 1):
+    for number, line in enumerate(text_lines(path), 1):
         words = [word.strip() for word in line.split(",") if word.strip()]
         if len(words) < 2:
             raise DataError(f"{path}, line {number}: name two words or more, with commas between")

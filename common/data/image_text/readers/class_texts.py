@@ -37,11 +37,12 @@ def read_differences(path: str, num_classes: int) -> dict[tuple[int, int], list[
             raise DataError(
                 f"{path}: {key!r} must be two numbers of the {num_classes} classes, as in 0_1"
             )
-        if not all(isinstance(pair, list) and [*map(type, pair)] == [str, str] for pair in sides):
+        pairs = sides if isinstance(sides, list) else [sides]
+        if not all(isinstance(pair, list) and [*map(type, pair)] == [str, str] for pair in pairs):
             raise DataError(f"{path}: {key!r} needs a list of pairs of texts")
         step = 1 if numbers[0] < numbers[1] else -1
         low, high = numbers[::step]
-        found[low, high] = [(pair[::step][0], pair[::step][1]) for pair in sides]
+        found[low, high] = [(pair[::step][0], pair[::step][1]) for pair in pairs]
     return found
 
 

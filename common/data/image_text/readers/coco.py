@@ -40,9 +40,10 @@ def coco_lines(path: Path) -> list[Line]:
         return [
             line for number, each in enumerate(images) for line in _sentences(path, number, each)
         ]
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
+        what = f"lacks {error}" if isinstance(error, KeyError) else "has another form"
         raise DataError(
-            f"{path}: an entry lacks {error}; COCO's images have id and file_name, its annotations "
+            f"{path}: an entry {what}; COCO's images have id and file_name, its annotations "
             "image_id and caption"
         ) from None
 
@@ -66,7 +67,7 @@ def _sentences(path: Path, number: int, image: dict[str, Any]) -> list[Line]:
     """Returns the captions of one image of Karpathy's file."""
     where = f"{path}, image {number}"
     name = str(Path(image.get("filepath", "")) / _text(where, image, "filename"))
-    split = image.get("split", "")
+    split = _text(where, image, "split") if image.get("split") else ""
     return [
         Line(name, _text(where, sentence, "raw"), where, split) for sentence in image["sentences"]
     ]

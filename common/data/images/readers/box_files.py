@@ -20,7 +20,7 @@ from common.data.images.config import ImageConfig
 from common.data.images.lazy import FileSet, LazySplit
 from common.data.images.readers.folders import FolderSource
 from common.data.images.sets import Objects
-from common.errors import DataError
+from common.errors import DataError, MissingLibrary
 
 VOC_CLASSES = tuple(
     "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike "
@@ -125,12 +125,11 @@ def coco(config: ImageConfig) -> FileSet:
     Training images without any object are left out, as in Detectron2.
 
     Raises:
-        DataError: A file is missing or broken, or pycocotools is not installed.
+        DataError: A file is missing or broken.
+        MissingLibrary: pycocotools is not installed.
     """
     if find_spec("pycocotools") is None:
-        raise DataError(
-            "data.name=coco: needs Likewise's extra [detection]: pip install pycocotools"
-        )
+        raise MissingLibrary("data.name=coco", "detection", "pycocotools")
     folder, names, apis = require(config.root, "coco", "coco"), {}, {}
     for split, part in COCO_PARTS.items():
         require(config.root, f"coco/{part}", "coco")

@@ -140,7 +140,7 @@ def list_parts(
         split: np.flatnonzero((source.shard >= first) & (source.shard < stop))
         for split, first, stop in zip(parts, stops, stops[1:], strict=False)
     }
-    return Listed(source, rows, source.index.labels, [])
+    return Listed(source, rows, source.labels, [])
 
 
 def _list_folders(

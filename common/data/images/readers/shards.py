@@ -34,53 +34,31 @@ CACHE = Path("~/.cache/likewise")
 
 
 @dataclass(frozen=True)
-class ShardIndex:
-    """Samples by row: ``names`` "shard/member", and where they lie in ``shards[shard]``.
+class ShardSource:
+    """Samples by row, in ``shards[shard]``; see `lazy.Source`.
 
-    ``labels`` are the numbers that the shards give, -1 for none.
+    ``labels`` are the numbers that the shards give, -1 for none; ``names`` are "shard/member".
     """
 
+    shards: list[Path]
     shard: NDArray[np.int64]
     offsets: NDArray[np.int64]
     sizes: NDArray[np.int64]
     labels: NDArray[np.int64]
     names: NDArray[np.bytes_]
-
-
-@dataclass(frozen=True)
-class ShardSource:
-    """Samples of ``shards``; see `lazy.Source`."""
-
-    shards: list[Path]
-    index: ShardIndex
     upright: bool = True
-
-    @property
-    def shard(self) -> NDArray[np.int64]:
-        """The shard each sample lies in."""
-        return self.index.shard
-
-    @property
-    def names(self) -> NDArray[np.bytes_]:
-        """Bytes of each sample's name."""
-        return self.index.names
-
-    @property
-    def sizes(self) -> NDArray[np.int64]:
-        """Bytes of each image's file."""
-        return self.index.sizes
 
     def name(self, row: int) -> str:
         """Returns the shard's path and the member."""
-        folder = self.shards[self.index.shard[row]].parent
-        return str(folder / os.fsdecode(self.index.names[row]))
+        folder = self.shards[self.shard[row]].parent
+        return str(folder / os.fsdecode(self.names[row]))
 
     def read(self, row: int) -> bytes:
         """Returns the image's bytes; raises `OSError`."""
-        size = int(self.index.sizes[row])
-        handle = os.open(self.shards[self.index.shard[row]], os.O_RDONLY)
+        size = int(self.sizes[row])
+        handle = os.open(self.shards[self.shard[row]], os.O_RDONLY)
         try:
-            content = os.pread(handle, size, int(self.index.offsets[row]))
+            content = os.pread(handle, size, int(self.offsets[row]))
         finally:
             os.close(handle)
         if len(content) < size:
@@ -94,8 +72,8 @@ def open_shards(folder: Path, shards: list[Path], upright: bool = True) -> Shard
     Raises:
         DataError: Naming the shard and member that cannot be used.
     """
-    found = kept_beside(folder, shards, INDEX, VERSION, lambda: vars(_build(shards)))
-    return ShardSource(shards, ShardIndex(**found), upright)
+    found = kept_beside(folder, shards, INDEX, VERSION, lambda: _build(shards))
+    return ShardSource(shards, **found, upright=upright)
 
 
 def kept_beside(
@@ -145,7 +123,7 @@ def _read_kept(path: Path, key: str) -> dict[str, Any] | None:
     return found if str(found.pop("key", "")) == key else None
 
 
-def _build(shards: list[Path]) -> ShardIndex:
+def _build(shards: list[Path]) -> dict[str, Any]:
     console = Console(stderr=True)
     samples: list[tuple[int, int, int, int, bytes]] = []
     for number, shard in enumerate(track(shards, "indexing shards", console=console)):
@@ -153,7 +131,8 @@ def _build(shards: list[Path]) -> ShardIndex:
     if not samples:
         raise DataError(f"{shards[0].parent}: no images in its {len(shards)} shards")
     shard, offsets, sizes, labels = np.array([sample[:4] for sample in samples], np.int64).T.copy()
-    return ShardIndex(shard, offsets, sizes, labels, np.array([sample[4] for sample in samples]))
+    names = np.array([sample[4] for sample in samples])
+    return {"shard": shard, "offsets": offsets, "sizes": sizes, "labels": labels, "names": names}
 
 
 def _list_shard(path: Path) -> list[tuple[int, int, int, bytes]]:

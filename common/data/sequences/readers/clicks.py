@@ -1,4 +1,4 @@
-"""Actions as a table, one a line: a CSV or Parquet with columns of users, items and times."""
+"""Actions as a table, one a line: a CSV, Parquet or .inter with users, items and times."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from common.errors import DataError, MissingLibrary, shown
 from common.own_data.csv_files import CLICKS, DATE_FORMATS, LOOKED_AT, click_columns
-from common.own_data.csv_lines import table_rows
+from common.own_data.csv_lines import check_names, kind_of, table_rows
 
 NUMBER, ISO, ZONED = "a number", "a date of ISO 8601", "a date of ISO 8601 with a time zone"
 FORMS = (NUMBER, ISO, ZONED, *(form for form in DATE_FORMATS if form))
@@ -67,14 +67,18 @@ def looked_for(role: str) -> str:
 
 
 def read_header(path: Path) -> list[str]:
-    """Returns the names of the columns of a CSV or Parquet.
+    """Returns the names of the columns of a CSV, Parquet or ``.inter``, whose types are left out.
 
     Raises:
-        DataError: Unreadable.
+        DataError: Unreadable, or a column named twice.
     """
     if path.suffix.lower() == ".parquet":
         return list(_open_parquet(path).schema_arrow.names)
-    return next(islice(table_rows(path), 1), (1, [""]))[1]
+    header = next(islice(table_rows(path), 1), (1, [""]))[1]
+    if kind_of(path) == "inter":
+        header = [name.partition(":")[0] for name in header]
+    check_names(path, header)
+    return header
 
 
 def read_clicks(path: Path, asked: Columns) -> tuple[list[Click], list[float], Columns]:

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from common.data.sequences.config import SequenceConfig
 from common.data.sequences.readers.clicks import BY_NAME, Columns
-from common.data.sequences.readers.read import TABLES, kind_of, read_actions
+from common.data.sequences.readers.read import TABLES, read_actions
 from common.data.sequences.store import Instances, Sequences
 from common.errors import DataError
+from common.own_data.csv_lines import kind_of
 
 
 def read_own(

@@ -1,17 +1,22 @@
 """Readers of actions: one sequence a line, RecBole's ``.inter``, or a table of clicks."""
 
-import gzip
-import math
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from common.data.sequences.readers.clicks import BY_NAME, Columns, place_in, read_clicks
+from common.data.sequences.readers.clicks import (
+    BY_NAME,
+    Columns,
+    place_in,
+    read_clicks,
+    read_header,
+)
 from common.data.sequences.store import FEWEST_ACTIONS, Sequences, pack
-from common.errors import DataError, shown, unreadable
+from common.errors import DataError, shown
+from common.own_data.csv_lines import kind_of, text_lines
 
 FORMS = (
     "a .csv or .tsv with columns of users and items, a .txt (user, then items, a line each) or a "
@@ -33,15 +38,6 @@ class Actions(NamedTuple):
     items: list[list[Any]]
     places: list[str]
     note: str = ""
-
-
-class Row(NamedTuple):
-    """An action, and where it stands; ids are text, and the time is in any unit."""
-
-    where: str
-    user: str
-    item: str
-    time: float
 
 
 def read_sequences(
@@ -109,47 +105,28 @@ def read_actions(
     Raises:
         DataError: Missing, unreadable or broken; names the file and the line.
     """
-    kind, readers = kind_of(path), {"txt": _read_lines, "inter": _read_inter}
+    kind = kind_of(path)
     if not path.exists():
         raise DataError(f"{path} does not exist; a file is needed, {FORMS}")
-    if kind not in (*readers, *TABLES) or not path.is_file():
+    if kind not in ("txt", "inter", *TABLES) or not path.is_file():
         raise DataError(f"{path}: a file is needed, {FORMS}")
-    if kind in TABLES:
-        actions = _read_table(path, num_items, tokens, columns)
-    elif any(columns):
+    if kind not in TABLES and any(columns):
         raise DataError(f"{path}: data.user, data.item and data.time name columns of a .csv alone")
+    if kind == "txt":
+        actions = _read_lines(path, num_items, tokens)
     else:
-        actions = readers[kind](path, num_items, tokens)
+        columns = _inter_columns(path) if kind == "inter" else columns
+        actions = _read_table(path, num_items, tokens, columns)
     if not actions.users:
         raise DataError(f"{path} holds no sequence")
     return actions
-
-
-def kind_of(path: Path) -> str:
-    """Returns the ending of a file's name, without that of a compressed one."""
-    return path.name.lower().removesuffix(".gz").rpartition(".")[2]
-
-
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yields (number from 1, line) of a text, plain or gzipped.
-
-    Raises:
-        DataError: Unreadable.
-    """
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, start=1):
-                yield number, line.rstrip("\r\n")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise unreadable(path, error) from None
 
 
 def _read_lines(path: Path, num_items: int | None, tokens: bool) -> Actions:
     """Reads lines of a user id and its items in order of time, separated by blanks."""
     found = Actions([], [], [])
     seen: dict[str, int] = {}
-    for number, line in numbered_lines(path):
+    for number, line in enumerate(text_lines(path), start=1):
         if not line.strip():
             continue
         user, *items = line.split()
@@ -163,94 +140,42 @@ def _read_lines(path: Path, num_items: int | None, tokens: bool) -> Actions:
     return found
 
 
-def _read_inter(path: Path, num_items: int | None, tokens: bool) -> Actions:
-    """Reads a tab-separated table with a header of ``name:type`` columns.
-
-    Without a column ``timestamp`` the order of lines is the order of time. With one a user's
-    actions are sorted by it in float64, those of one time in the order of lines. RecBole keeps
-    times in float32, where seconds since 1970 that are up to two minutes apart can be equal.
-    """
-    lines = numbered_lines(path)
-    user_at, item_at, time_at = _columns(path, next(lines, (1, ""))[1])
-    rows = _inter_rows(path, lines, user_at, item_at, time_at)
-    return _in_order(rows, num_items, tokens, None if time_at is None else "timestamp", "timestamp")
-
-
-def _inter_rows(
-    path: Path, lines: Iterator[tuple[int, str]], user_at: int, item_at: int, time_at: int | None
-) -> Iterator[Row]:
-    for number, line in lines:
-        if not line.strip():
-            continue
-        cells = line.split("\t")
-        where = f"{path}:{number}"
-        if len(cells) <= max(user_at, item_at, time_at or 0):
-            raise DataError(f"{where} has {len(cells)} cells, fewer than the header")
-        if not cells[user_at].strip():
-            raise DataError(f"{where} has no user_id")
-        time = 0.0 if time_at is None else number_in(cells[time_at], where, "timestamp")
-        yield Row(where, cells[user_at], cells[item_at], time)
-
-
 def _read_table(path: Path, num_items: int | None, tokens: bool, columns: Columns) -> Actions:
-    """Reads a CSV or Parquet; times order as those of `_read_inter`."""
-    clicks, seconds, names = read_clicks(path, columns)
-    rows = (
-        Row(place_in(path, click.number), click.user, click.item, time)
-        for click, time in zip(clicks, seconds, strict=True)
-    )
-    return _in_order(rows, num_items, tokens, names.time, "of times (data.time=NAME)")
+    """Reads a CSV, Parquet or ``.inter``; without times the order of lines is taken for theirs.
 
-
-def _in_order(
-    rows: Iterable[Row], num_items: int | None, tokens: bool, column: str | None, missing: str
-) -> Actions:
-    """Returns the actions of rows by user.
-
-    Args:
-        rows: In the order of the file.
-        num_items: Greatest id.
-        tokens: Ids are any text instead of whole numbers.
-        column: What the times are called; None: there are none.
-        missing: What there is no column of then, in words.
+    A user's actions are sorted by time in float64, those of one time in the order of lines. RecBole
+    keeps times in float32, where seconds since 1970 that are up to two minutes apart can be equal.
     """
+    clicks, seconds, names = read_clicks(path, columns)
     actions: dict[str, list[tuple[float, Any]]] = {}
     places: dict[str, str] = {}
-    for where, user, token, time in rows:
-        item = _item(token, where, num_items, tokens)
-        actions.setdefault(user, []).append((time, item))
-        places.setdefault(user, f"{where} (user {user})")
-    items = [in_order_of_time(own) for own in actions.values()]
-    given = ([item for _, item in own] for own in actions.values())
-    moved = sum(one != other for one, other in zip(items, given, strict=True))
-    note = f"users whose actions were sorted by {column}: {moved:,}" if moved else ""
-    if column is None:
-        note = f"no column {missing}: the order of lines is taken as the order of time"
+    for click, time in zip(clicks, seconds, strict=True):
+        where = place_in(path, click.number)
+        item = _item(click.item, where, num_items, tokens)
+        actions.setdefault(click.user, []).append((time, item))
+        places.setdefault(click.user, f"{where} (user {click.user})")
+    ordered = [sorted(own, key=itemgetter(0)) for own in actions.values()]
+    moved = sum(one != other for one, other in zip(ordered, actions.values(), strict=True))
+    note = f"users whose actions were sorted by {names.time}: {moved:,}" if moved else ""
+    if names.time is None:
+        sought = "timestamp" if kind_of(path) == "inter" else "of times (data.time=NAME)"
+        note = f"no column {sought}: the order of lines is taken as the order of time"
+    items = [[item for _, item in own] for own in ordered]
     return Actions(list(actions), items, list(places.values()), note)
 
 
-def in_order_of_time(rows: list[tuple[float, Any]]) -> list[Any]:
-    """Returns the items of (time, item) rows; those of one time stay in the order of rows."""
-    return [item for _, item in sorted(rows, key=lambda row: row[0])]
-
-
-def _columns(path: Path, header: str) -> tuple[int, int, int | None]:
-    names = [cell.partition(":")[0] for cell in header.split("\t")]
-    if ":" not in header or not {"user_id", "item_id"} <= set(names):
+def _inter_columns(path: Path) -> Columns:
+    """Returns the columns of RecBole's ``.inter``, which have names of their own."""
+    header = read_header(path)
+    if not {"user_id", "item_id"} <= set(header):
         raise DataError(
-            f"{path}:1: the header is {shown(header)}; it must name user_id:token and item_id:token"
-            ", with tabs between columns"
+            f"{path}, line 1: the header is {shown(header)}; it must name user_id:token and "
+            "item_id:token, with tabs between columns"
         )
-    for name in ("user_id", "item_id", "timestamp"):
-        if names.count(name) > 1:
-            raise DataError(f"{path}:1: the header names column {name} twice")
-    time_at = names.index("timestamp") if "timestamp" in names else None
-    return names.index("user_id"), names.index("item_id"), time_at
+    return Columns("user_id", "item_id", "timestamp" if "timestamp" in header else None)
 
 
 def _item(token: str, where: str, num_items: int | None, tokens: bool) -> int | str:
-    if not token.strip():
-        raise DataError(f"{where} has no item_id")
     if tokens:
         return token
     if not _is_number(token):
@@ -263,18 +188,3 @@ def _item(token: str, where: str, num_items: int | None, tokens: bool) -> int | 
 def _is_number(token: str) -> bool:
     """Tells whether ``token`` is one of int64; `int` would also take "1_0" and "+3"."""
     return token.isascii() and token.removeprefix("-").isdigit() and len(token) < MOST_DIGITS
-
-
-def number_in(token: str, place: str, column: str) -> float:
-    """Returns ``token`` as a number.
-
-    Raises:
-        DataError: It is none, or not finite (nothing can be sorted by NaN); names the place.
-    """
-    try:
-        value = float(token)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise DataError(f"{place}: {column} {token!r} is not a number")
-    return value

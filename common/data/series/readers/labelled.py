@@ -12,10 +12,24 @@ from torch.nn.utils.rnn import pad_sequence
 from common.data.catalogue.packers.arrays import read_arrays, read_rows
 from common.data.catalogue.root import require
 from common.data.series.config import SeriesConfig
-from common.data.series.readers.archive import archive_path
 from common.data.series.sets import LabelledSeries
-from common.errors import DataError, unreadable
+from common.errors import DataError
+from common.own_data.csv_lines import text_lines
 
+# Names in recipes -> names in the archive.
+ARCHIVE = {
+    "acsf1": "ACSF1",
+    "arrow-head": "ArrowHead",
+    "basic-motions": "BasicMotions",
+    "coffee": "Coffee",
+    "gun-point": "GunPoint",
+    "italy-power-demand": "ItalyPowerDemand",
+    "japanese-vowels": "JapaneseVowels",
+    "osu-leaf": "OSULeaf",
+    "pickup-gesture": "PickupGestureWiimoteZ",
+    "plaid": "PLAID",
+    "trace": "Trace",
+}
 # Lines of a .ts file's header, in small letters.
 NOT_READ = {
     "@timestamps true": "series with time stamps",
@@ -26,7 +40,8 @@ NOT_READ = {
 
 def archived(config: SeriesConfig) -> LabelledSeries:
     """Returns the set ``data.name`` of the data root with its official split."""
-    return read_npz(require(config.root, archive_path(config.name), config.name))
+    file = f"timeseries/uea_ucr/{ARCHIVE[config.name]}.npz"
+    return read_npz(require(config.root, file, config.name))
 
 
 def own_labelled(config: SeriesConfig) -> LabelledSeries:
@@ -143,12 +158,8 @@ def read_ts(path: Path) -> tuple[list[Tensor], list[str]]:
         DataError: With the line of what is not so; neither time stamps nor series without classes
             are read.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise unreadable(path, error) from None
     series, labels, in_data, channels = [], [], False, 0
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text_lines(path), 1):
         text = line.strip()
         _check_header(path, number, text)
         if not in_data or not text:

@@ -12,7 +12,7 @@ from common.data.targets.regression.samples import TEST, TRAIN, RegressionSet
 from common.errors import ConfigError
 
 # Columns: unit, cycle, 3 settings, 21 sensors.
-UNIT, CYCLE, FIRST_INPUT = 0, 1, 2
+UNIT, FIRST_INPUT = 0, 2
 
 
 def cmapss_fd001(config: RegressionConfig) -> RegressionSet:

@@ -1,21 +1,17 @@
 """The plan for a table of known and novel classes, in the form of OW-DFA's."""
 
-import re
-
+from common.data.targets.open_world.readers.published import ClassCounts
 from common.own_data.csv_files import CsvFile
 from common.own_data.csv_lines import place_of
 from common.own_data.draft import Draft, check_batch, fit_batch
 
 TRAIN_SHARE = 0.8
-REAL = re.compile(r"(?<![a-z])real(?![a-z])")  # in the name of a method
 LABELLED, UNLABELLED = "1", "2"
 UPDATE = 0.3  # seconds, of 64 images of 64 pixels on a core
 
 
 def plan_open_world(found: CsvFile, draft: Draft) -> None:
     """Plans batch and size for the images that a table names with their labels and tags."""
-    draft.choose("data.name", "ow-dfa", "a table of images with labels and tags")
-    draft.choose("data.path", str(found.path), "your table")
     tags, methods = (_cells(found, name) for name in ("tag", "method"))
     labelled, unlabelled = tags.count(LABELLED), tags.count(UNLABELLED)
     if not labelled or not unlabelled:
@@ -26,7 +22,7 @@ def plan_open_world(found: CsvFile, draft: Draft) -> None:
         return
     if not draft.fixed:
         draft.choose("data.size", 64, "pixels a side, for a CPU")
-    if any(REAL.search(method.lower()) for method in methods):
+    if any(ClassCounts(method, 0, 0).real for method in methods):
         draft.choose("data.protocol", 2, "the table has real images, too")
     draft.trained = int(TRAIN_SHARE * (labelled + unlabelled))
     half = int(TRAIN_SHARE * min(labelled, unlabelled))

@@ -12,8 +12,6 @@ HELD = 0.1  # of a table, for the test
 
 def plan_table(found: CsvFile, draft: Draft) -> None:
     """Plans what becomes of each column, and the scale of the label."""
-    draft.choose("data.name", "table", "a line is a sample")
-    draft.choose("data.path", str(found.path), "your file")
     target = _target(found, draft, [], asked=True)
     _plan_columns(found, draft, target)
     _plan_scale(found, draft, target)
@@ -22,8 +20,6 @@ def plan_table(found: CsvFile, draft: Draft) -> None:
 def plan_listed(found: CsvFile, draft: Draft) -> None:
     """Plans for files that a CSV lists with a number each."""
     form = found.forms[0]
-    draft.choose("data.name", form, "a line is a file, with a number")
-    draft.choose("data.path", str(found.path), "your file")
     if form == "volume-table":
         draft.choose("method.backbone", "small_volume", "for volumes")
     else:

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from common.data.text.config import TextConfig
-from common.data.text.readers.lines import read_text_lines
 from common.data.text.sets import Texts, TextSet
 from common.distributed.draws import keyed_generator
 from common.errors import DataError
+from common.own_data.csv_lines import text_lines
 
 BETWEEN = "<|list_more_def|>"
 
@@ -23,7 +23,7 @@ def own_entries(config: TextConfig) -> TextSet:
     """
     path = Path(str(config.path)).expanduser()
     found: dict[str, list[str]] = {}
-    for number, line in enumerate(read_text_lines(path), start=1):
+    for number, line in enumerate(text_lines(path), start=1):
         entry, tab, rest = line.partition("\t")
         definitions = [" ".join(part.split()) for part in rest.split(BETWEEN)]
         if not tab or not entry.strip() or "" in definitions:

@@ -1,11 +1,11 @@
 """Texts one a line, plain or gzipped."""
 
-import gzip
 from pathlib import Path
 
 from common.data.text.config import TextConfig
 from common.data.text.sets import Texts, TextSet, keep_apart
-from common.errors import DataError, unreadable
+from common.errors import DataError
+from common.own_data.csv_lines import text_lines
 
 FEWEST = 10
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
@@ -33,26 +33,8 @@ def read_texts(path: Path) -> list[str]:
     """
     if path.name.lower().endswith(TABLES):
         raise DataError(f"{path}: is a table; write its column of texts to a .txt, one text a line")
-    texts = [" ".join(line.split()) for line in read_text_lines(path)]
+    texts = [" ".join(line.split()) for line in text_lines(path)]
     texts = [text for text in texts if text]
     if not texts:
         raise DataError(f"{path}: holds no text")
     return texts
-
-
-def read_text_lines(path: Path) -> list[str]:
-    """Returns the lines of a UTF-8 text, or a UTF-16 one that says so in its first bytes.
-
-    Raises:
-        DataError: No such file, or one that is no text.
-    """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file of texts")
-    try:
-        content = path.read_bytes()
-        content = gzip.decompress(content) if path.suffix == ".gz" else content
-        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        lines = content.decode(encoding).split("\n")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise unreadable(path, error, "text") from None
-    return lines if lines[-1] else lines[:-1]

@@ -1,20 +1,19 @@
 """STS-B's open part: pairs of sentences and how alike people find them, 0 to 5."""
 
+from collections.abc import Sequence
+
 import torch
 from sklearn.feature_extraction.text import HashingVectorizer
 from torch import Tensor
 
 from common.data.catalogue.root import require
 from common.data.targets.regression.config import RegressionConfig
-from common.data.targets.regression.samples import TEST, TRAIN, VAL, RegressionSet
-from common.errors import DataError
-from common.own_data.csv_lines import place_of, read_lines, read_numbers
+from common.data.targets.regression.readers.listed import listed_splits
+from common.data.targets.regression.samples import RegressionSet
+from common.data.text.readers.pairs import COLUMNS, STSB_FILE, read_pairs_table
+from common.own_data.csv_lines import read_lines
 
-STSB_FILE = "text_sts/stsb_open_subset.csv.gz"
-ROLES = {"train": TRAIN, "dev": VAL, "test": TEST}
-SENTENCES = ("sentence1", "sentence2")
 # Runs of letters within words, hashed: no vocabulary to be learnt or fetched.
-MEND = "take the line out"
 BUCKETS, LETTERS = 2048, (2, 4)
 
 
@@ -30,23 +29,12 @@ def stsb(config: RegressionConfig) -> RegressionSet:
     """
     path = require(config.root, STSB_FILE, config.name)
     lines = read_lines(path)
-    header = lines[0][1]
-    places = [place_of(path, header, name) for name in ("split", *SENTENCES)]
-    roles, pairs = [], []
-    for number, cells in lines[1:]:
-        split, *sentences = (cells[place] for place in places)
-        if split not in ROLES:
-            raise DataError(f"{path}, line {number}: split {split!r} is not train, dev or test")
-        if not all(sentences):
-            raise DataError(f"{path}, line {number}: an empty sentence; take the line out")
-        roles.append(ROLES[split])
-        pairs.append(sentences)
-    scores = torch.tensor(read_numbers(path, lines, "score", MEND), dtype=torch.float64)
-    inputs = torch.stack([hashed([pair[side] for pair in pairs]) for side in (0, 1)], 1)
-    return RegressionSet(inputs, scores, torch.tensor([roles], dtype=torch.int8))
+    texts, _ = read_pairs_table(path, lines, COLUMNS, "score")
+    inputs = torch.stack([hashed(column) for column in texts.columns], 1)
+    return RegressionSet(inputs, torch.tensor(texts.targets), listed_splits(path, lines))
 
 
-def hashed(sentences: list[str]) -> Tensor:
+def hashed(sentences: Sequence[str]) -> Tensor:
     """Returns ``(num, BUCKETS)`` float32, a function of each sentence alone."""
     hasher = HashingVectorizer(n_features=BUCKETS, analyzer="char_wb", ngram_range=LETTERS)
     return torch.from_numpy(hasher.transform(sentences).toarray()).float()

@@ -8,10 +8,10 @@ import torch
 from common.data.catalogue.root import data_root, require
 from common.data.text.config import TextConfig
 from common.data.text.readers.entries import entries_as_set
-from common.data.text.readers.lines import read_text_lines
 from common.data.text.sets import TextSet
 from common.distributed.draws import keyed_generator
 from common.errors import DataError
+from common.own_data.csv_lines import text_lines
 
 FOLDER = "wordnet"
 FILES = ("data.noun", "data.verb", "data.adj", "data.adv")
@@ -50,7 +50,7 @@ def read_definitions(paths: list[Path]) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for path in paths:
-        for number, line in enumerate(read_text_lines(path), start=1):
+        for number, line in enumerate(text_lines(path), start=1):
             if line.startswith("  "):  # the licence
                 continue
             try:

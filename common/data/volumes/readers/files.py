@@ -59,7 +59,7 @@ def _read(file: Path, where: str) -> Tensor:
         array = read_array(file)
     except DataError as error:
         raise DataError(f"{where}: {error}") from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+    if array.dtype.kind not in "fiu":
         raise DataError(f"{where}: {file} is no .npy of numbers")
     if array.ndim not in (3, 4) or not array.size:
         raise DataError(

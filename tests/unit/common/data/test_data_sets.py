@@ -6,8 +6,7 @@ import pytest
 
 from common.config import recipe
 from common.config.recipe import load_recipe
-from common.data.catalogue.sources import load_sources
-from common.data.catalogue.user_provided import GIVEN
+from common.data.catalogue.sources import GIVEN, load_sources
 from common.data.modality import DataSets, find_set
 from common.errors import ConfigError
 from common.paper import get_paper, paper_names

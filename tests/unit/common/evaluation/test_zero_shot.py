@@ -50,9 +50,10 @@ def test_differences_put_the_best_classes_in_another_order(tmp_path):
     path.write_text(json.dumps({"1_0": [["word4", "word3"]]}))
     told = ZeroShotConfig(head="differential", table=str(path), k=2)
     assert evaluate_zero_shot(inputs, told, 0)["zero_shot_top1"] == 100
-    path.write_text(json.dumps({"1_7": [["word4", "word3"]]}))
-    with pytest.raises(DataError):
-        evaluate_zero_shot(inputs, told, 0)
+    for wrong in ({"1_7": [["word4", "word3"]]}, {"0_1": 5}):
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(DataError):
+            evaluate_zero_shot(inputs, told, 0)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from rich.console import Console
 from common.config.recipe import load_recipe
 from common.data.modality import DataSets
 from common.errors import ConfigError, LikewiseError, UsageError
-from common.own_data.plan import Plan, make_plan, without_paper
+from common.own_data.plan import Plan, make_plan, recognise, without_paper
 from common.own_data.show import check_save, save_plan, show_plan
 from common.paper import get_paper, paper_names
 from common.registry import WINGS
@@ -500,7 +500,18 @@ def test_a_graph_says_which_relations_it_joins_and_which_type_has_no_labels(tmp_
     assert "paper, author" in refusal("meow", path, "data.target=venue")
 
 
-@pytest.mark.parametrize("form", ["object", "dict", "set"])
+def test_a_number_of_nodes_may_be_a_tensor(tmp_path):
+    import torch
+
+    data = torch.load(two_types(tmp_path / "graph.pt"), weights_only=True)
+    data["author"] = {"num_nodes": torch.tensor(200)}
+    torch.save(data, tmp_path / "graph.pt")
+    words = ("data.target=author", "evaluation.protocols=[]")
+    recipe = plan("meow", tmp_path / "graph.pt", *words).recipe
+    assert recipe.data.top_k == [50] and min(recipe.method.num_clusters) > 2
+
+
+@pytest.mark.parametrize("form", ["object", "dict", "set", "root of a set"])
 def test_a_graph_of_one_type_is_read_with_the_links_between_its_nodes(tmp_path, form):
     import torch
     from torch_geometric.data import Data
@@ -512,13 +523,28 @@ def test_a_graph_of_one_type_is_read_with_the_links_between_its_nodes(tmp_path, 
     mask = nodes % 3
     data = Data(x=torch.rand(90, 4), y=nodes % 2, edge_index=torch.stack([nodes, nodes.flip(0)]))
     data.train_mask, data.val_mask, data.test_mask = mask == 0, mask == 1, mask == 2
-    stored = {"object": data, "dict": data.to_dict(), "set": (data.to_dict(), None, Data)}[form]
-    torch.save(stored, tmp_path / "graph.pt")
-    recipe = plan("meow", tmp_path / "graph.pt").recipe
+    stored = {"object": data, "dict": data.to_dict(), "set": (data.to_dict(), None, Data)}
+    path = tmp_path / "graph.pt"
+    if form == "root of a set":
+        (path / "processed").mkdir(parents=True)
+    file = path / "processed/data.pt" if path.is_dir() else path
+    torch.save(stored[form.removeprefix("root of a ")], file)
+    recipe = plan("meow", path).recipe
     assert recipe.data.metapaths == ["node-node-node"]
     graph = read_hetero_data(recipe.data, 0)
     assert node_counts(graph) == {"node": 90} and get_labels(graph).tolist() == (nodes % 2).tolist()
     assert [len(part) for part in get_splits(graph)[15]] == [30, 30, 30]
+
+
+def test_series_with_classes_are_counted_as_they_are_read(tmp_path):
+    for part, steps in (("TRAIN", 20), ("TEST", 30)):
+        first, second = (",".join(["1"] * number) for number in (5, steps))
+        rows = [f"{first}:{second}:{label}" for label in ("a", " a", "b", "b ")]
+        (tmp_path / f"Own_{part}.ts").write_text("\n".join(["@data", *rows]))
+    found = recognise(tmp_path / "Own_TRAIN.ts")
+    assert (found.num, found.steps, found.classes) == (4, 20, 2)
+    (tmp_path / "Own_TEST.ts").unlink()
+    assert "Own_TEST.ts" in refusal("autotcl", tmp_path / "Own_TRAIN.ts")
 
 
 def test_lines_that_a_series_lacks_are_counted_and_may_be_filled(tmp_path):
@@ -533,10 +559,16 @@ def test_lines_that_a_series_lacks_are_counted_and_may_be_filled(tmp_path):
 
 def test_a_dictionary_is_planned_and_its_lines_are_texts_of_other_papers(tmp_path):
     lines = [f"word{n}\ta b {n}<|list_more_def|>c {n} d<|list_more_def|>e f" for n in range(60)]
-    (tmp_path / "dictionary.txt").write_text("\n".join(lines))
+    (tmp_path / "dictionary.txt").write_text("\n".join(lines), encoding="utf-16")
     found = plan("defsent_plus", tmp_path / "dictionary.txt")
     assert found.choices["data.name"].why
     recipe = found.recipe
     assert recipe.data.name == "entries" and "sts" not in recipe.evaluation.protocols
     assert recipe.trainer.epochs == recipe.method.rounds * recipe.method.round_epochs > 0
     assert plan("simcse", tmp_path / "dictionary.txt").recipe.data.name == "lines"
+
+
+@pytest.mark.parametrize("line", ["今天天气很好", "word"])
+def test_texts_without_blanks_are_no_log_of_actions(tmp_path, line):
+    (tmp_path / "texts.txt").write_text("\n".join(f"{line}{n}" for n in range(60)))
+    assert recognise(tmp_path / "texts.txt").forms == ("lines",)

@@ -18,6 +18,11 @@ FACTORS = (1, 5)
 SHOWN = 5
 
 
+def first_few(names: list[str]) -> str:
+    """Returns the first `SHOWN` of ``names``, and whether there are more."""
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+
+
 class ClassCounts(NamedTuple):
     """A class of a table and how many of its images are labelled or not."""
 
@@ -67,9 +72,8 @@ def compare(classes: list[ClassCounts], protocol: int) -> tuple[str, str]:
         names = "{} classes ({} known, {} real)"
         said.append(f"{names.format(*have)} instead of {names.format(*wanted)}")
     if odd:
-        shown = [f"{each.name} {each.labelled:,} + {each.unlabelled:,}" for each in odd[:SHOWN]]
-        more = ", ..." if len(odd) > SHOWN else ""
-        said.append(f"other counts in {len(odd)} (labelled + unlabelled): {', '.join(shown)}{more}")
+        counts = first_few([f"{each.name} {each.labelled:,} + {each.unlabelled:,}" for each in odd])
+        said.append(f"other counts in {len(odd)} (labelled + unlabelled): {counts}")
     if said:
         return "", f"the table is not the paper's protocol {protocol}: {'; '.join(said)}"
     times = "" if factor == 1 else f"{factor} times "

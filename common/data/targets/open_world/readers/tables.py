@@ -16,14 +16,14 @@ from rich.console import Console
 from torch import Tensor
 
 from common.data.catalogue.root import data_root
-from common.data.catalogue.user_provided import refuse_given
-from common.data.images.readers.folders import SUFFIXES, warn_outside
+from common.data.catalogue.sources import refuse_given
+from common.data.images.readers.folders import walk_images, warn_outside
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.readers.published import (
-    SHOWN,
     ClassCounts,
     check_protocol,
     compare,
+    first_few,
 )
 from common.data.targets.open_world.samples import (
     LABELLED,
@@ -173,10 +173,9 @@ def find_images(table: Path, folder: Path | None, rows: list[TableRow]) -> list[
     paths = [base / row.path for row in rows]
     absent = [row.path for row, path in zip(rows, paths, strict=True) if not os.path.isfile(path)]
     if absent:
-        shown = ", ".join(absent[:SHOWN]) + (", ..." if len(absent) > SHOWN else "")
         raise DataError(
             f"{table}: {len(absent):,} of {len(rows):,} images are not in {base} (data.folder): "
-            f"{shown}"
+            f"{first_few(absent)}"
         )
     warn_outside(table, base, [row.path for row in rows])
     return paths
@@ -204,8 +203,8 @@ def read_boxes(path: Path, rows: list[TableRow]) -> list[Box]:
         found[name] = (left, top, right, bottom)
     lacking = [row.path for row in rows if row.path not in found]
     if lacking:
-        shown = ", ".join(lacking[:SHOWN]) + (", ..." if len(lacking) > SHOWN else "")
-        raise DataError(f"{path}: {len(lacking):,} of {len(rows):,} images have no box: {shown}")
+        counts = f"{len(lacking):,} of {len(rows):,}"
+        raise DataError(f"{path}: {counts} images have no box: {first_few(lacking)}")
     return [found[row.path] for row in rows]
 
 
@@ -228,9 +227,9 @@ def split_rows(rows: list[TableRow], seed: int) -> Tensor:
 def image_paths(path: Path) -> list[str]:
     """Returns the images of a folder, sorted, or the one file."""
     path = path.expanduser()
-    if path.is_file():
-        return [str(path)]
-    return sorted(str(p) for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not path.is_dir():
+        return [str(path)] if path.is_file() else []
+    return sorted(str(path / name) for name, _ in walk_images(path, ""))
 
 
 def verify(root: Path, console: Console) -> None:

@@ -11,7 +11,7 @@ from common.data.targets.regression.samples import TEST, TRAIN, VAL, random_spli
 from common.errors import DataError, shown
 from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers
 
-ROLES = {"train": TRAIN, "val": VAL, "test": TEST}
+ROLES = {"train": TRAIN, "val": VAL, "dev": VAL, "test": TEST}
 MEND = "repair it, or take the line out"
 PATH, SPLIT = "path", "split"
 
@@ -39,7 +39,7 @@ def read_listed(path: Path, target: str) -> ListedLines:
     lines = read_lines(path)
     y = torch.tensor(read_numbers(path, lines, target, MEND), dtype=torch.float64)
     return ListedLines(
-        list_files(path, lines), y, _listed_splits(path, lines), [number for number, _ in lines[1:]]
+        list_files(path, lines), y, listed_splits(path, lines), [number for number, _ in lines[1:]]
     )
 
 
@@ -61,15 +61,14 @@ def list_files(path: Path, lines: Lines) -> list[Path]:
     return [path.parent / name for name in names]
 
 
-def _listed_splits(path: Path, lines: Lines) -> torch.Tensor:
+def listed_splits(path: Path, lines: Lines) -> torch.Tensor:
+    """Returns the splits as of `RegressionSet`; raises `DataError` that names the line."""
     if SPLIT not in lines[0][1]:
         return random_splits(len(lines) - 1)
     place = lines[0][1].index(SPLIT)
     roles = []
     for number, cells in lines[1:]:
         if cells[place] not in ROLES:
-            raise DataError(
-                f"{path}, line {number}: split {cells[place]!r} is not train, val or test"
-            )
+            raise DataError(f"{path}, line {number}: split {cells[place]!r} is none of {[*ROLES]}")
         roles.append(ROLES[cells[place]])
     return torch.tensor([roles], dtype=torch.int8)

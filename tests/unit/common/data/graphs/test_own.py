@@ -131,7 +131,7 @@ def test_broken_packed_files(tmp_path, data, module, change, message):
         ("features-paper.csv", None, r"no features of paper; the run needs 5"),
         ("paper-author.csv", None, r"no links between paper and author"),
         ("paper-author.csv", "3,9\n", r"paper-author.csv: row 1 names author 9"),
-        ("nodes.csv", None, r"nodes.csv is missing"),
+        ("nodes.csv", None, r"nodes.csv: no such file"),
     ],
 )
 def test_other_forms_are_refused(tmp_path, data, module, name, text, message):

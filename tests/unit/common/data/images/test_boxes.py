@@ -5,7 +5,7 @@ import torch
 from common.data.images import evaluation
 from common.data.images.config import ImageConfig
 from common.data.images.evaluation import ObjectImages, from_instances
-from common.data.images.readers.blood_cells import BCCD_FILE, bccd
+from common.data.images.readers.dense import BCCD_FILE, bccd
 from common.data.images.sets import NO_BOX, Split, fingerprint, padded
 from common.errors import ConfigError, DataError
 from tests.stored import stored

@@ -31,9 +31,9 @@ def ends(shard):
 
 def test_a_whole_shard_is_read_also_without_padding_to_a_record(shard):
     read = open_shards(shard.parent, [shard])
-    assert read.index.labels.tolist() == [0, 1, 2]
+    assert read.labels.tolist() == [0, 1, 2]
     shard.write_bytes(shard.read_bytes()[: ends(shard)[-1] + 512])
-    assert open_shards(shard.parent, [shard]).index.labels.tolist() == [0, 1, 2]
+    assert open_shards(shard.parent, [shard]).labels.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("beyond", [0, 100])

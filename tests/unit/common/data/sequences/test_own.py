@@ -57,7 +57,7 @@ def test_tables_are_read_in_order_of_time(tmp_path, data, module):
     ("name", "text", "message"),
     [
         ("mine.txt", "1 2 3\n2 4 999999\n", "mine.txt:2.*999999"),
-        ("mine.inter", INTER + "ann\t999999\t9\n", "mine.inter:5.*999999"),
+        ("mine.inter", INTER + "ann\t999999\t9\n", "mine.inter, line 5.*999999"),
         ("mine.txt", "1 2 3\n2 0 3\n", "mine.txt:2.*0.*1"),
         ("mine.txt", "1 2 3\n2\n", "mine.txt:2"),
         ("mine.txt", "1 2 x\n", "mine.txt:1.*x"),

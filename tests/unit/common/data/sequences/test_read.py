@@ -80,20 +80,19 @@ def test_what_was_out_of_order_is_sorted_and_said_and_equal_stamps_keep_their_li
         ("a.txt", "1;2;3\n", "a.txt:1"),
         ("a.txt", "7 1 2 3\n7 1 2 4\n", "a.txt:2.*7"),
         ("a.txt", "", "a.txt"),
-        ("a.inter", "7\t3\n7\t2\n", "a.inter:1.*user_id:token"),
-        ("a.inter", "", "a.inter:1.*user_id:token"),
-        ("a.inter", "user_id\titem_id\n7\t3\n", "a.inter:1.*user_id:token"),
-        ("a.inter", "user_id:token,item_id:token\n7,3\n", "a.inter:1.*tabs"),
-        ("a.inter", "user_id:token\n7\n", "a.inter:1.*item_id:token"),
-        ("a.inter", timed("u\t1\tnoon\n"), "a.inter:2.*'noon'"),
-        ("a.inter", timed("u\t1\tnan\n"), "a.inter:2.*'nan'"),
-        ("a.inter", timed("u\t1\t\n"), "a.inter:2.*''"),
-        ("a.inter", INTER + "9\n", "a.inter:9"),
-        ("a.inter", INTER + "9\tb\n", "a.inter:9: item .b"),
-        ("a.inter", INTER + "9\t\n", "a.inter:9.*item_id"),
-        ("a.inter", INTER + " \t3\n", "a.inter:9.*user_id"),
+        ("a.inter", "7\t3\n7\t2\n", "a.inter, line 1.*user_id:token"),
+        ("a.inter", "", "a.inter, line 1.*user_id:token"),
+        ("a.inter", "user_id:token,item_id:token\n7,3\n", "a.inter, line 1.*tabs"),
+        ("a.inter", "user_id:token\n7\n", "a.inter, line 1.*item_id:token"),
+        ("a.inter", timed("u\t1\tnoon\n"), "a.inter, line 2.*noon"),
+        ("a.inter", timed("u\t1\tnan\n"), "a.inter, line 2.*nan"),
+        ("a.inter", timed("u\t1\t\n"), "a.inter, line 2.*timestamp"),
+        ("a.inter", INTER + "9\n", "a.inter, line 9"),
+        ("a.inter", INTER + "9\tb\n", "a.inter, line 9: item .b"),
+        ("a.inter", INTER + "9\t\n", "a.inter, line 9.*item_id"),
+        ("a.inter", INTER + " \t3\n", "a.inter, line 9.*user_id"),
         ("a.inter", INTER.partition("\n")[0], "a.inter"),
-        ("a.inter", INTER + "5\t3\n", "a.inter:9.*5"),
+        ("a.inter", INTER + "5\t3\n", "a.inter, line 9.*5"),
         ("a.csv", "1,2\n", "a.csv.*user"),
     ],
 )
@@ -104,7 +103,7 @@ def test_errors_name_file_and_line(tmp_path, name, text, place):
 
 def test_a_blank_is_no_item_where_items_are_text(tmp_path):
     path = write(tmp_path, "a.inter", INTER + "9\t \n")
-    with pytest.raises(DataError, match=r"a.inter:9.*item_id"):
+    with pytest.raises(DataError, match=r"a.inter, line 9.*item_id"):
         read_sequences(path, "own")
 
 

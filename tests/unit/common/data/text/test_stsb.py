@@ -6,7 +6,8 @@ import torch
 
 from common.data.catalogue.root import VARIABLE, data_root
 from common.data.targets.regression.config import RegressionConfig
-from common.data.text.readers.stsb import STSB_FILE, hashed, stsb
+from common.data.text.readers.pairs import STSB_FILE
+from common.data.text.readers.stsb import hashed, stsb
 from common.errors import DataError
 
 LINES = [
@@ -44,7 +45,7 @@ def test_a_sentence_is_the_same_wherever_it_stands():
         ("train,images,A.,B.,high", "line 3.*'score'.*high"),
         ("train,images,A.,B.,nan", "line 3.*'score'.*nan"),
         ("train,images,,B.,1.0", "line 3"),
-        ("val,images,A.,B.,1.0", "line 3.*'val'"),
+        ("valid,images,A.,B.,1.0", "line 3.*'valid'"),
     ],
 )
 def test_broken_lines_are_named(tmp_path, line, message):

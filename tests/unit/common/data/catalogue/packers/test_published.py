@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from common.data.catalogue.packers.arrays import read_content
+from common.data.catalogue.packers.arrays import pack_sequences, read_content
 from common.data.catalogue.packers.graphs import pack_graph
-from common.data.catalogue.packers.sequences import pack_sequences
 from common.data.catalogue.sources import get_source
 from common.data.catalogue.verify import content_digest
 from tests.stored import stored

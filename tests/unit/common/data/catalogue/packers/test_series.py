@@ -11,7 +11,7 @@ import pytest
 from common.data.catalogue.packers.series import pack_electricity, pack_ts_pair, pack_tslearn
 from common.data.catalogue.sources import get_source
 from common.data.catalogue.verify import content_digest
-from common.data.series.readers.archive import ARCHIVE
+from common.data.series.readers.labelled import ARCHIVE
 from common.errors import DataError
 from tests.stored import stored
 

@@ -181,6 +181,8 @@ def test_embedded_images_are_named_by_their_path(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         colour = tuple(255 * (channel == number) for channel in range(3))
         Image.new("RGB", (9, 12), colour).save(tmp_path / name)
+    (tmp_path / "._a.png").write_bytes(b"what a Mac leaves")
+    (tmp_path / "folder.png").mkdir()
     whole = OpenWorldSet(PART, PART, ("a", "b", "c"), 2, "x", 8)
     data = OpenWorldData(OpenWorldConfig(), 0, read=lambda config: whole)
     found = data.embed_path(MeanColour(), tmp_path)
