@@ -133,16 +133,15 @@ def test_numbers_or_a_folder_that_are_removed_in_mid_run_end_it(tmp_path, name, 
     assert code == 1 and not list(root.rglob("result.json"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_is_a_pre_emption_and_the_run_goes_on_from_there(tmp_path, number):
+def test_a_signal_is_a_pre_emption_and_the_run_goes_on_from_there(tmp_path):
     process = ForkedPapers(tmp_path, "train", "swav", "trainer.batches=60", *COMMON)
     wait_until(lambda: has_checkpoint(tmp_path / "runs"), process)
-    process.send_signal(number)
+    process.send_signal(signal.SIGTERM)
     code, output = finish(process)
     run_dir = runs.only_run(tmp_path / "runs")
     assert code == 1
     saved = max((run_dir / "checkpoints").glob("batch-*")).name
-    assert f"stopped by {number.name} after" in output and f"saved {saved}" in output
+    assert "stopped by SIGTERM after" in output and f"saved {saved}" in output
     assert f"papers resume {run_dir.relative_to(tmp_path)}" in output
     assert not (run_dir / "result.json").exists()
     resume_to_the_end(run_dir, 60)
