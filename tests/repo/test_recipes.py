@@ -10,7 +10,8 @@ from common.config.recipe import load_recipe
 from common.config.references import CONFIG_ROOT, recipe_path, split_reference
 from common.errors import ConfigError
 from common.paper import get_paper, paper_names
-from tests.hashes import OVERRIDES, stored_hashes
+from common.results.reported import load_all_reported
+from tests.hashes import OVERRIDES, SCHEMAS, schema_defaults, stored_hashes
 from tests.recipes import EVERY, list_recipes, load
 
 RECIPES = [name for name in EVERY if ":" not in name]
@@ -44,6 +45,29 @@ def test_each_loads_with_the_stored_hash_and_a_variant_changes_something() -> No
         assert recipe.variant in (None, "cpu") or not same, reference
     moved = [name for name in EVERY if load(name).hash() != HASHES.get(name, load(name).hash())]
     assert not moved, "if it is meant: python -m tests.hashes"
+
+
+def test_the_defaults_of_schemas_are_the_stored_ones() -> None:
+    """No hash would tell: it holds what differs from them."""
+    stored, found = stored_hashes(SCHEMAS), schema_defaults()
+    assert set(stored) <= set(found), "a schema is gone: python -m tests.hashes"
+    moved = {
+        f"{schema}.{name}": (defaults.get(name, "none"), found[schema].get(name, "none"))
+        for schema, defaults in stored.items()  # of a new one none are stored yet
+        for name in defaults.keys() | found[schema].keys()
+        if (name in defaults, defaults.get(name))
+        != (name in found[schema], found[schema].get(name))
+    }
+    assert not moved, "its rows change; if it is meant: python -m tests.hashes"
+
+
+@pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
+def test_every_reported_number_has_its_recipe() -> None:
+    for entry in load_all_reported():
+        recipe = load(entry.reference)
+        assert (recipe.arm, recipe.data.name) == (entry.arm, entry.data), entry.reference
+        known = {*recipe.evaluation.protocols, *get_paper(recipe.paper).protocols}
+        assert entry.protocol in known, entry.reference
 
 
 @pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")

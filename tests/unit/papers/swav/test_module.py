@@ -34,17 +34,6 @@ def make_batch(batch: int = 6, sizes: tuple[int, ...] = (12, 12, 8, 8), seed: in
     return ViewBatch(views, torch.zeros(batch, dtype=torch.int64), None, [])
 
 
-def test_it_stands_alone_with_the_papers_values():
-    with torch.device("meta"):
-        module = SwAV()
-    assert module.backbone.num_features == 2048
-    assert module.prototypes.weight.shape == (3000, 128)
-    assert [layer.out_features for layer in module.head if isinstance(layer, nn.Linear)] == [
-        2048,
-        128,
-    ]
-
-
 def test_the_step_is_the_loss_on_unit_embeddings_and_unit_prototypes():
     module, batch = make_module(), make_batch()
     loss = module.training_step(batch, 0)
