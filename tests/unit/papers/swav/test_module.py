@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
@@ -208,20 +207,6 @@ def test_more_prototypes_than_images_is_refused_and_nearly_so_warned_about():
         make_config().check_facts(ImageFacts(num_samples=5))
     with pytest.warns(UserWarning, match="a queue of 12"):
         make_config(queue_length=12).check_facts(ImageFacts(num_samples=10))
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("method.queue_length=300", r"multiple of the global batch .* 256 or 384"),
-        ("method.queue_length=100", r"the nearest lengths are 0 or 128"),
-        ("method.assignment_crops=[0,4]", r"names a view beyond the 4"),
-        ("method.assignment_crops=[1,1]", r"different views"),
-    ],
-)
-def test_recipes_that_cannot_work_are_refused_before_anything_runs(override, message):
-    with pytest.raises(ConfigError, match=message):
-        load_recipe("swav/quick", [override])
 
 
 def test_usage_counts_nearest_prototypes():
