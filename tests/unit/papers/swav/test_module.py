@@ -171,17 +171,6 @@ def test_a_step_under_autocast_has_the_codes_of_its_scores_in_single_precision(q
         torch.testing.assert_close(codes.double(), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_codes_and_loss_are_the_same_under_autocast():
-    # A small epsilon shows the rounding of bfloat16 (8 bits) at once: exp(1 / 0.01 * 2^-8) = 1.5.
-    scores = torch.randn(6, 6, generator=torch.Generator().manual_seed(0)).tanh()
-    codes = assign(scores, 0.01, 3)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch.equal(assign(scores, 0.01, 3), codes)
-        stacked = scores.expand(2, 6, 6), codes.expand(1, 6, 6)
-        loss = swapped_prediction(*stacked, [0], 0.1)
-    assert torch.equal(loss, swapped_prediction(*stacked, [0], 0.1))
-
-
 def test_diagnostics_come_where_metrics_are_written_and_warn_of_a_collapse():
     module = make_module()
     logged = listen(module, every=2)
