@@ -5,27 +5,21 @@
 Two views, ages drawn from N(48, 16) in whole years, a window of 5, linear weights. ``published`` is
 the form of the pre-release code, written by us without its defects: for every anchor a slot for
 every ordered pair, (2N)^3 vectors of dim numbers. ``listed`` builds a vector for each mixture that
-exists, and nothing else. Each form runs in a process of its own; they take turns.
+exists, and nothing else. Each measurement runs in a process of its own; they take turns.
 """
 
-import argparse
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from statistics import median
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.timing import peak_resident_bytes
+from benchmarks.timing import parse, parser, peak_resident_bytes, print_memory
 from papers.supremix.loss import supremix
 from papers.supremix.reference import mix, mix_neg_slots, mix_pos_shares, mix_pos_slots
 
 TEMPERATURE, WINDOW, VIEWS = 0.5, 5.0, 2
-WARM_UP = 1
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -105,62 +99,27 @@ def make_inputs(batch: int, dim: int) -> tuple[Tensor, Tensor, Tensor]:
     return z.requires_grad_(), labels, alpha
 
 
-def work(name: str, batch: int, dim: int) -> None:
-    """Answers each line with the seconds, the peak resident MB above the start, and the loss."""
-    z, labels, alpha = make_inputs(batch, dim)
-    before = peak_resident_bytes()
-    for _ in sys.stdin:
-        started = time.perf_counter()
-        z.grad = None
-        loss = FORMS[name](z, labels, alpha)
-        loss.backward()
-        seconds = time.perf_counter() - started
-        peak = (peak_resident_bytes() - before) / 2**20
-        print(seconds, peak, loss.item(), flush=True)
-
-
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--batch", type=int, default=64)
-    options.add_argument("--dim", type=int, default=128)
-    options.add_argument("--threads", type=int, default=1)
-    options.add_argument("--rounds", type=int, default=7)
-    options.add_argument("--forms", default="ours,listed,published")
-    options.add_argument("--worker", choices=FORMS, help=argparse.SUPPRESS)
-    given = options.parse_args()
-    torch.set_num_threads(given.threads)
-    if given.worker:
-        return work(given.worker, given.batch, given.dim)
-    names = given.forms.split(",")
-    command = [sys.executable, "-m", "benchmarks.supremix_loss", "--batch", str(given.batch)]
-    command += ["--dim", str(given.dim), "--threads", str(given.threads), "--worker"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    workers = {name: subprocess.Popen([*command, name], env=os.environ, **pipes) for name in names}
-    rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in names}
-    for _ in range(given.rounds + WARM_UP):
-        for name, worker in workers.items():
-            worker.stdin.write("\n")
-            worker.stdin.flush()
-            rows[name].append(tuple(map(float, worker.stdout.readline().split())))
-    for worker in workers.values():
-        worker.stdin.close()
-        worker.wait()
-    report({name: values[WARM_UP:] for name, values in rows.items()}, given.batch, given.dim)
-
-
-def report(rows: dict[str, list[tuple[float, ...]]], batch: int, dim: int) -> None:
-    print(f"batch {batch}, {VIEWS} views, dim {dim}; forward and backward")
-    for name, values in rows.items():
-        seconds, peak = [row[0] for row in values], max(row[1] for row in values)
-        print(
-            f"{name:10} {median(seconds) * 1e3:9.1f} ms ({min(seconds) * 1e3:.1f} to "
-            f"{max(seconds) * 1e3:.1f}), peak {peak:8.0f} MB, loss {values[0][2]:.5f}"
-        )
-        if name != "ours" and "ours" in rows:
-            ratios = [row[0] / own[0] for row, own in zip(values, rows["ours"], strict=True)]
-            memory = peak / max(own[1] for own in rows["ours"])
-            print(f"{'':10} {median(ratios):.1f} times ours in time, {memory:.1f} in memory")
+def step(name: str, batch: int, dim: int, chunk: int, threads: int) -> tuple[float, float, float]:
+    """Returns the seconds of a forward and a backward pass, the MiB they add, and the loss."""
+    torch.set_num_threads(threads)
+    # Libraries and threads take memory once: not the loss's.
+    FORMS[name](*make_inputs(4, dim)).backward()
+    inputs = make_inputs(batch, dim)
+    before, started = peak_resident_bytes(), time.perf_counter()
+    loss = FORMS[name](*inputs)
+    loss.backward()
+    seconds = time.perf_counter() - started
+    return seconds, (peak_resident_bytes() - before) / 2**20, loss.item()
 
 
 if __name__ == "__main__":
-    main()
+    options = parser(__doc__.splitlines()[0])
+    options.set_defaults(threads=1)
+    options.add_argument("--batch", type=int, default=64)
+    options.add_argument("--dim", type=int, default=128)
+    options.add_argument("--forms", default="ours,listed,published")
+    given = parse(options)
+    names = given.forms.split(",")
+    print_memory(
+        step, [(name, given.batch, given.dim, 0, given.threads) for name in names], given.rounds
+    )

@@ -17,6 +17,7 @@ NO_NUMBER = "no number is reported for this setting"
 STALE = r"(?:not checked|moved|steps cannot tell|other versions|mixed|other recipe)"
 LOWER = re.compile(
     r"(^|[/_])(mse|mae|rmse|gm|fpe)(@\d+)?$|_leak$|gap_(separability|centroid_distance)$"
+    r"|reconstruction_error$"
 )
 
 

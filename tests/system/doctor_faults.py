@@ -38,16 +38,15 @@ COLUMNS = "left centre right".split()
 VERBS = "sees follows finds leaves hears".split()
 
 
-def make_runs(ids: Iterable[str], folder: Path, *, healthy: bool = False) -> dict[str, Path]:
+def make_runs(ids: Iterable[str], folder: Path) -> dict[str, Path]:
     """Trains the faults ``ids`` below ``folder``, one after the other; returns their run folders.
 
-    With ``healthy`` they are trained without what was planted. A training that stops because its
-    loss is not finite leaves its folder as it leaves a user's.
+    A training that stops because its loss is not finite leaves its folder as it leaves a user's.
     """
     found = {}
     for name in ids:
         row, place = FAULTS[name], folder / name
-        fault = {} if healthy else row["fault"]
+        fault = row["fault"]
         place.mkdir(parents=True)
         words = [*SHORT, *row.get("small", []), *row.get("words", []), *fault.get("words", [])]
         if data := fault.get("data", row.get("data")):

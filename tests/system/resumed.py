@@ -1,7 +1,6 @@
 """Runs to be killed and resumed: recipes cut to seconds where they keep their state."""
 
 from common.config.recipe import load_recipe
-from common.paper import paper_names
 
 COMMON = [
     "tracking.mode=disabled",
@@ -258,8 +257,6 @@ CASES = {
         "evaluation.online=[query-accuracy]",
         "evaluation.every_batches=25",
     ],
-    # The recipes whole, minutes each; those above are cut, with more state in them.
-    **{f"{paper}-quick": [] for paper in paper_names()},
 }
 
 

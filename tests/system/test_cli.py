@@ -48,59 +48,18 @@ def run(papers, trained, tmp_path):
 @pytest.mark.parametrize(
     ("words", "place", "mend"),
     [
-        ("train swvb", "'swvb'", "'swav'"),
-        ("list swaw", "'swaw'", "'swav'"),
-        ("train swav/quik", "'quik'", "'quick'"),
-        ("info meow/bad", "'bad'", "acm, aminer,"),
-        ("train /some/path.yaml", "/some/path.yaml", "no such file"),
-        ("info path.yaml:a", "path.yaml", "no such file"),
-        ("train swav/quick:hardcodes", "'hardcodes'", "'hard-codes'"),
-        ("train swav method.temprature=1", "'method.temprature'", "'method.temperature'"),
-        ("train swav lr=1", "'lr'", "optimizer"),
-        ("train swav data.name=scattered", "data.name", "'scattered-digits'"),
-        ("train swav method.temperature=0", "method.temperature=0", "above 0"),
-        ("train swav method.temperature=warm", 'method.temperature="warm"', "number"),
-        ("train swav optimizer.lr", "'optimizer.lr'", "key=value"),
-        ("train swav quick", "'quick'", "swav/quick"),
-        ("train swav --seed 1", "--seed", "seed=1"),
-        ("train swav photographs", "'photographs'", "does not exist"),
-        ("train swav tracking.project=${oc.env:HOME}", "tracking.project", "the value itself"),
-        ("train swav tracking.entity=None", "tracking.entity", "null"),
-        ("train swav seed=-1", "seed=-1", "at least 0"),
+        ("train swav data.batch_size=9999", "data.batch_size=9999", "use"),
         ("train swav trainer.devices=2 data.batch_size=127", "data.batch_size", "126 or 128"),
         ("train meow trainer.devices=2", "trainer.devices", "one device"),
         ("train mclrec trainer.accumulate=2", "trainer.accumulate", "1"),
-        ("train meow/acm", "acm", "papers data prepare acm"),
-        ("train swav data.batch_size=9999", "data.batch_size=9999", "use"),
-        ("resume nowhere", "nowhere", "no run folder"),
-        ("evaluate nowhere", "nowhere", "--weights FILE"),
-        ("evaluate .", ".", "config.yaml"),
-        (f"evaluate {'long' * 100}", "long", "--weights FILE"),
-        ("evaluate swav/quick --weights none.npz", "none.npz", "no such file"),
+        ("train swav evaluation.references=[popularity]", "'popularity'", "untrained"),
         ("evaluate hf:none images --weights none.npz", "none.npz", "for timm:NAME, torchvision:"),
         ("evaluate torchvision:resnet18 images pretrained=false", "'pretrained'", "unknown key"),
-        ("embed swav/quick --data x.npz", "swav/quick", "--weights FILE"),
-        ("campaign none.yaml", "none.yaml", "no such campaign file"),
-        ("parity swav --cases none", "--cases none", "no such folder"),
-        ("frobnicate", "frobnicate", "No such command"),
-        ("data prepare meow/acm", "'meow/acm'", "acm"),
-        ("train meow baseline=simclr", "'simclr'", "meow"),
-        ("train swav trainer.devices=0", "trainer.devices", "at least 1"),
-        ("train swav trainer.strategy=foo", 'trainer.strategy="foo"', "ddp"),
-        ("train swav trainer.precision=16", "trainer.precision", "16-mixed"),
-        ("train swav arm=Foo", 'arm="Foo"', "method"),
-        ("train swav evaluation.protocols=[]", "evaluation.protocols", "knn"),
-        ("train swav evaluation.protocols=[ranking]", "ranking measures action", "knn"),
-        ("train swav evaluation.select=best", "evaluation.select", "evaluation.monitor"),
-        ("train swav evaluation.references=[popularity]", "'popularity'", "untrained"),
-        ("train meow optimizer.schedule=cosine", "optimizer.schedule", "constant"),
     ],
 )
-def test_bad_usage_is_exit_code_2_with_place_and_mend_and_leaves_no_run(papers, words, place, mend):
+def test_what_is_refused_with_torch_is_exit_code_2_and_leaves_no_run(papers, words, place, mend):
     code, _, err = papers(*words.split())
-    assert code == 2
-    said = " ".join(err.replace("│", " ").split())
-    assert place in said and mend in said and "Traceback" not in said
+    assert code == 2 and place in err and mend in err and "Traceback" not in err
     assert not list(Path("runs").glob("*/*/*/config.yaml"))
 
 

@@ -3,7 +3,6 @@
 Sizes alone are changed. `papers train` reads, takes two steps and evaluates, and leaves a record.
 """
 
-import io
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -12,20 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import torch
-import torch.nn.functional as F
-from rich.console import Console
 
 from common.config.overrides import as_word
 from common.config.recipe import load_recipe
 from common.data.catalogue.root import data_state
-from common.results.curves import curves_of
 from common.results.record import load_records
-from common.runs.folder import new_run
-from common.runs.run import prepare_run, train
-from common.tracking.metrics_file import METRICS_NAME, read_metrics
-from common.training.fit import Experiment, build_module
-from tests.recipes import EVERY, expected_rate, load
+from tests.recipes import EVERY, load
 from tests.repo.test_docs import ROOT
 from tests.system import published_files as files
 
@@ -223,76 +214,3 @@ def test_every_recipe_of_files_is_here_or_has_been_trained_in_full() -> None:
     records = load_records(ROOT / "results")
     in_full = {f"{record.paper}/{record.recipe}" for record in records if not record.pilot}
     assert of_files - in_full - {case.reference for case in CASES} == NOT_YET
-
-
-def run(
-    reference: str, write: Callable[[Path], list[str]], words: list[str], folder: Path
-) -> tuple[Experiment, dict[str, float]]:
-    """Trains two batches and evaluates; returns what was trained and the test metrics."""
-    write(folder)
-    fixed = [*QUIET, f"data.root={folder}", "data.workers=0", "data.batch_size=2"]
-    shown = ["trainer.batches=2", "trainer.log_every=1"]
-    recipe = load_recipe(reference, [*fixed, *shown, *words])
-    ready = prepare_run(recipe)
-    made = new_run(recipe, folder / "runs")
-    record = train(ready, made, Console(file=io.StringIO()))
-    assert record is not None and (record.status, record.batches) == ("complete", 2)
-    rows = read_metrics(made.path / METRICS_NAME)
-    curves = curves_of(rows, ["train/loss", "train/lr"])
-    assert list(curves["train/loss"]) == [1, 2]
-    assert all(map(math.isfinite, curves["train/loss"].values()))
-    # What is written after a step is the rate of the next one.
-    steps = len(ready.data.set["train"]) // recipe.data.batch_size
-    rates = [expected_rate(recipe.optimizer, recipe.trainer.epochs, step, steps) for step in (1, 2)]
-    assert list(curves["train/lr"].values()) == pytest.approx(rates, rel=1e-9)
-    return ready, record.metrics
-
-
-def assert_moved_but_for_frozen_prototypes(ready: Experiment) -> None:
-    before = build_module(ready.recipe, ready.data)
-    after = ready.module
-    assert int(after.batches_seen) == 2
-    for (name, old), (_, new) in zip(
-        before.named_parameters(), after.named_parameters(), strict=True
-    ):
-        assert torch.isfinite(new).all(), name
-        if name == "prototypes.weight":
-            torch.testing.assert_close(new, F.normalize(old, dim=1))
-        else:
-            assert not torch.equal(old, new), name
-
-
-ONE_EPOCH = ["evaluation.linear_sgd.epochs=1"]
-
-
-@pytest.mark.slow
-def test_imagenet_steps_with_its_resnet50_and_all_eight_crops(tmp_path: Path) -> None:
-    words = [*ONE_EPOCH, "method.num_prototypes=4"]
-    ready, metrics = run("swav/imagenet", files.imagenet, words, tmp_path)
-    views = ready.recipe.data.views
-    assert [(view.count, view.size) for view in views] == [(2, 224), (6, 96)]
-    assert sum(p.numel() for p in ready.module.backbone.parameters()) == 23_508_032
-    assert "test/linear_sgd_best_top1" in metrics
-    assert_moved_but_for_frozen_prototypes(ready)
-
-
-@pytest.mark.slow
-def test_deepcluster_steps_on_imagenet_from_a_filled_memory(tmp_path: Path) -> None:
-    words = [*ONE_EPOCH, "method.num_prototypes=[4, 3, 2]"]
-    ready, _ = run("swav/imagenet:deepcluster-v2-400ep", files.imagenet, words, tmp_path)
-    assert ready.module.memory.shape == (2, 12, 128)
-    torch.testing.assert_close(ready.module.memory.norm(dim=2), torch.ones(2, 12))
-    assert (ready.module.targets >= 0).all()
-    assert_moved_but_for_frozen_prototypes(ready)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("variant", ["", ":multi-crop"])
-def test_cifar10_steps_with_its_resnet18_and_all_its_crops(tmp_path: Path, variant: str) -> None:
-    words = ["method.num_prototypes=4", "method.queue_length=4", "evaluation.knn.k=3"]
-    ready, metrics = run(f"swav/cifar10{variant}", files.cifar10, words, tmp_path)
-    assert ready.module.backbone.conv1.kernel_size == (3, 3)
-    assert {"test/linear_top1", "test/knn_top1"} <= set(metrics)
-    # Epoch 50 is far: nothing is kept yet.
-    assert not ready.module.queue.any()
-    assert_moved_but_for_frozen_prototypes(ready)

@@ -70,23 +70,6 @@ def test_without_a_change_all_rows_hold(copy):
     assert standing(copy, verify=False) == dict.fromkeys(SETTINGS)
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [
-        ("common/errors.py", "; did you mean", "; do you mean"),
-        ("common/data/images/readers/digits.py", '"""', '"""Rewritten. '),
-        ("common/cli/main.py", "Fail if a page is stale.", "Fail where pages are old."),
-        ("common/tracking/tracker.py", "import", "import os  # added\nimport"),
-    ],
-)
-def test_an_edit_of_the_shell_moves_no_row_and_asks_for_nothing(copy, name, old, new):
-    path = copy / name
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
-    assert standing(copy, verify=False) == dict.fromkeys(SETTINGS)
-
-
 def test_a_rename_asks_for_the_steps_which_clear_it(copy):
     edit(copy, "papers/amcl/module.py", "encoded", "heads_of_views")
     assert standing(copy, verify=False) == dict.fromkeys(SETTINGS, "not checked")

@@ -5,10 +5,12 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import torch
 
 import papers.swav
 from common import losses
 from common.paper import get_paper, paper_names
+from common.registry import METHODS, load
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -33,6 +35,17 @@ def test_a_papers_package_gives_its_classes_and_shows_them_to_a_type_checker(nam
         if node.module and node.module.startswith("papers.")
     ]
     assert set(imported) == names
+
+
+def test_each_module_stands_alone_with_the_defaults_of_its_schema():
+    shared = [pair for table in METHODS.values() for pair in table.values()]
+    kinds = [(load(module), load(schema)) for module, schema in shared]
+    for paper in map(get_paper, paper_names()):
+        kinds += [(paper.module(own), paper.config(own)) for own in (None, *paper.baselines)]
+    for kind, schema in kinds:
+        with torch.device("meta"):
+            module = kind()
+        assert type(module.method) is schema
 
 
 def test_a_typo_is_offered_the_nearest_class():

@@ -30,8 +30,10 @@ def test_widths_multiply_stem_stages_and_features():
         assert model.conv1.out_channels == 128
         assert model.layer4[0].conv2.out_channels == 1024
         assert model(torch.zeros(1, 3, 64, 64)).shape == (1, 4096)
-    # The README of the official repository gives 94 M for RN50-w2.
-    assert round(sum(p.numel() for p in model.parameters()) / 1e6) == 94
+        # The README of the official repository gives 94, 375 and 586 M.
+        for width, millions in ((2, 93.9), (4, 375.4), (5, 586.5)):
+            count = sum(p.numel() for p in resnet50(width=width).parameters())
+            assert count / 1e6 == pytest.approx(millions, abs=0.1)
 
 
 def test_the_small_stem_keeps_small_images():

@@ -140,34 +140,7 @@ def test_a_value_on_the_command_line_has_the_type_of_its_key(word, key, value):
     assert node == value and type(node) is type(value)
 
 
-@pytest.mark.parametrize(
-    "word",
-    [
-        "tracking.entity=None",
-        "tracking.name=on",
-        "tracking.name=1e3",
-        "tracking.tags=[a,off]",
-        "trainer.epochs=1.5",
-        "trainer.epochs=null",
-        "data.views=[{count: x}]",
-        "data.views=[{antialias: 2}]",
-        "evaluation.protocols=[{a: 1}]",
-        "baseline=1.5",
-        "tracking.tags=[a",
-        "evaluation.knn=5",
-        "optimizer.lr.x=1",
-        "optimizer.lr=1e38",
-        f"optimizer.lr={'1' * 400}",
-        "seed=1.5",
-        "seed=true",
-        "seed=2147483648",
-        f"seed=0x{'f' * 5000}",
-        f"trainer.epochs=0x{'f' * 5000}",
-        f"arm=0x{'f' * 5000}",
-        "optimizer=true",
-        f"optimizer={'a' * 90}",
-    ],
-)
+@pytest.mark.parametrize("word", ["tracking.tags=[a,off]", f"trainer.epochs=0x{'f' * 5000}"])
 def test_a_wrong_value_on_the_command_line_is_refused_by_its_key(word):
     with pytest.raises(ConfigError, match=rf"^command line: .*{word.partition('=')[0]}\b[^\n]*$"):
         swav(word)
@@ -191,19 +164,8 @@ def test_the_hash_goes_by_values_not_by_how_they_were_given(write):
 
 
 REFUSED = [
-    (["arm=Foo"], 'arm="Foo": must be method, ablation/<name> or baseline/<name>'),
-    (["arm=ablation/"], "must be method"),
-    (["arm=ablation/Upper"], "must be method"),
-    (["arm=method/x"], "must be method"),
-    (["trainer.devices=0"], "trainer.devices: at least 1"),
-    (["trainer.devices=''"], "trainer.devices: at least 1"),
-    (["trainer.devices=-2"], "or a list of different GPUs such as '0,2', got -2"),
-    (["trainer.devices=many"], "trainer.devices: at least 1, .* got 'many'"),
-    (["trainer.devices='2'"], "trainer.devices: at least 1, .* got '2'"),
-    (["trainer.devices='0,0'"], "a list of different GPUs"),
     (["trainer.devices=-1", "trainer.accelerator=cpu"], "devices are processes; write how many"),
     (["trainer.devices='0,1'", "trainer.accelerator=cpu"], "trainer.devices=0,1: on the CPU"),
-    (["data.mean=[123.7,0,0]", "data.std=[1,1,1]"], "data.mean[0.=123.7: must be at most 1"),
     (["evaluation.protocols=[]"], "name at least one of"),
     (["evaluation.online=[ranking]"], "ranking measures action sequences, and swav takes images"),
     (["evaluation.protocols=[lineal]"], "'lineal' is no protocol; did you mean 'linear'"),

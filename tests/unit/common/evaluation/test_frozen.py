@@ -1,6 +1,7 @@
-"""Embeddings that are no numbers are refused, whatever they are of: NaN would win a ranking."""
+"""Embeddings that are no numbers are refused, whatever they are of: NaN would win a ranking.
 
-from types import SimpleNamespace
+`test_scores` has those that an encoder gives of images, of known and novel classes, and of series.
+"""
 
 import pytest
 import torch
@@ -11,36 +12,29 @@ from common.data.graphs.module import GraphData
 from common.data.series.config import SeriesConfig
 from common.data.series.module import SeriesData
 from common.errors import LikewiseError
-from common.evaluation.features import ImageInputs
 from common.evaluation.frozen import require_finite
-from common.evaluation.image_config import KnnConfig
-from common.evaluation.knn import evaluate_knn
 from common.evaluation.node_config import NodeProbeConfig
 from common.evaluation.node_probe import evaluate_nodes
-from common.evaluation.open_world_inputs import OpenWorldInputs
 from common.evaluation.ranking import RankingInput, evaluate_ranking, rank_all, rank_among_sampled
 from common.evaluation.ranking_config import RankingConfig
 from common.evaluation.regression_inputs import RegressionInputs, Samples
-from common.evaluation.series_inputs import LabelledInputs
-from papers.autotcl.mask_agreement import mask_scores
-from papers.owdfa_cpl.clusters import evaluate_feature_clusters, evaluate_heads
 
 SAID = r"NaN or infinite.*optimizer\.lr"
 
 
 class Diverged(nn.Module):
-    """Gives ``value`` for every row, whatever it is asked."""
+    """Gives no number for any row, whatever it is asked."""
 
-    def __init__(self, value=torch.nan, shape=(4,)):
+    value = torch.nan
+
+    def __init__(self):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(()))
-        self.value, self.shape = value, shape
-        self.backbone = SimpleNamespace(feature_map=self.embed)
 
     def embed(self, x):
-        return torch.full((len(x), *self.shape), self.value)
+        return torch.full((len(x), 4), self.value)
 
-    predict = project = embed_last = mask_scores = embed
+    predict = project = embed_last = embed
 
 
 def test_finite_values_pass():
@@ -64,14 +58,6 @@ def test_a_ranking_is_of_finite_scores(part, value):
         evaluate_ranking(inputs, RankingConfig(), seed=0)
 
 
-def test_features_of_images_are_finite(inputs):
-    diverged = ImageInputs(Diverged(torch.inf), inputs.train, inputs.test)
-    with pytest.raises(LikewiseError, match=SAID):
-        evaluate_knn(diverged.features, KnnConfig(), 0)
-    with pytest.raises(LikewiseError, match="feature maps: .*" + SAID):
-        diverged.embed_map(torch.zeros(2, 3, 8, 8))
-
-
 @pytest.mark.parametrize("verb", ["embed", "predict", "project"])
 def test_what_is_said_of_numbers_is_finite(verb):
     samples = Samples(torch.zeros(5, 3), torch.zeros(5))
@@ -80,25 +66,10 @@ def test_what_is_said_of_numbers_is_finite(verb):
         diverged.map(verb, "test")
 
 
-def test_what_is_said_of_known_and_novel_classes_is_finite():
-    part = SimpleNamespace(images=torch.zeros(5, 1, 4, 4), labels=torch.arange(5))
-    diverged = OpenWorldInputs(part.images, part.labels, 3, lambda images: images, Diverged())
-    with pytest.raises(LikewiseError, match="module's"):
-        evaluate_heads(diverged, None, 0)
-    with pytest.raises(LikewiseError, match="module's"):
-        evaluate_feature_clusters(diverged, SimpleNamespace(starts=1), 0)
-
-
 def test_representations_of_series_are_finite():
     data = SeriesData(SeriesConfig(name="seasons-quiet", length=100, window=30), 0)
     with pytest.raises(LikewiseError, match=SAID):
         data.evaluation_inputs(Diverged(), "test").features("test", 10)
-    lengths = {"test": torch.tensor([2, 3])}
-    short = LabelledInputs({"test": torch.zeros(2, 3, 1)}, {}, lengths, Diverged(shape=(3, 4)))
-    with pytest.raises(LikewiseError, match=SAID):
-        short.features("test")
-    with pytest.raises(LikewiseError, match="scores of the mask: .*" + SAID):
-        mask_scores(Diverged(shape=(3, 2)), torch.zeros(1, 3, 1))
 
 
 @pytest.mark.parametrize("when", ["evaluated", "active"])

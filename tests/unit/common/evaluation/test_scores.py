@@ -16,6 +16,7 @@ from common.data.series.synthetic import make as make_series
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.module import OpenWorldData
 from common.data.targets.open_world.synthetic import make as make_open_world
+from common.errors import LikewiseError
 from common.evaluation.image_config import (
     FactorsConfig,
     FewLabelConfig,
@@ -230,6 +231,15 @@ def test_a_small_change_moves_scores_a_little(name):
             assert np.isfinite(first).all()
             largest = max(largest, float(np.abs(first - second).max() / np.abs(first).max()))
     assert 0 < largest < 0.05
+
+
+def test_an_encoder_that_gives_no_numbers_is_refused():
+    encoded = (image_inputs, open_world_inputs, labelled_inputs, masked_inputs)
+    names = {name for name, make in INPUTS.items() if make in encoded}
+    for name in sorted(names - {"pair-auc", "uniformity-tolerance"}):  # these two answer NaN
+        inputs = INPUTS[name](float("nan"))
+        with pytest.raises(LikewiseError):
+            pytest.fail(f"{name}: {measure(name, inputs, SETTINGS[name])}")
 
 
 def test_what_is_masked_counts_as_nothing_and_tables_are_summed():

@@ -47,10 +47,3 @@ def test_extra_texts_are_no_rows_of_the_other_direction():
     without, beside = clip_loss(u, v, LOG_SCALE), clip_loss(u, v, LOG_SCALE, extra)
     assert torch.equal(without.text_to_image, beside.text_to_image)
     assert beside.image_to_text > without.image_to_text
-
-
-def test_half_precision_is_widened_and_a_large_scale_stays_finite():
-    parts = make(torch.float32)
-    with torch.autocast("cpu", torch.bfloat16):
-        half = clip_loss(*(x.bfloat16() for x in parts[:2]), torch.tensor(100.0).log())
-    assert half.total.dtype == torch.float32 and half.total.isfinite()

@@ -20,11 +20,3 @@ def test_no_gradient_reaches_the_target():
     p, z = (x.requires_grad_() for x in make(2))
     negative_cosine(p, z).backward()
     assert z.grad is None and p.grad.any()
-
-
-def test_half_precision_is_widened():
-    p, z = (x.bfloat16() for x in make(2, torch.float32))
-    with torch.autocast("cpu", torch.bfloat16):
-        loss = negative_cosine(p, z)
-    torch.testing.assert_close(loss, negative_cosine(p.float(), z.float()))
-    assert loss.dtype == torch.float32

@@ -87,14 +87,6 @@ def test_keys_of_another_view_take_all_columns():
     assert counted == 6
 
 
-def test_half_precision_is_widened():
-    z = make_z(dtype=torch.bfloat16)
-    with torch.autocast("cpu", torch.bfloat16):
-        half = supcon(z, LABELS, TEMPERATURE)
-    assert half.dtype == torch.float32
-    torch.testing.assert_close(half, by_the_sum(z.float(), LABELS, TEMPERATURE))
-
-
 def test_a_small_temperature_stays_finite():
     assert torch.isfinite(supcon(make_z(dtype=torch.float32), LABELS, 1e-3))
 

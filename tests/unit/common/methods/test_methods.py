@@ -146,10 +146,3 @@ def test_a_whole_step_of_barlow_twins_is_that_of_the_equation(unbiased):
     expected = ((1 - diagonal) ** 2).sum()
     expected = expected + 0.3 * (correlations - torch.diag(diagonal)).square().sum()
     assert_same_step(module, loss, twin, expected)
-
-
-@pytest.mark.parametrize("kind", [SimCLR, MoCo, SimSiam, BarlowTwins, Supervised])
-def test_stands_alone_with_the_papers_values(kind):
-    with torch.device("meta"):
-        module = kind()
-    assert module.backbone.num_features == 2048

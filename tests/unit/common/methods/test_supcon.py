@@ -93,16 +93,6 @@ def test_images_without_labels_are_refused():
         make_module().training_step(make_batch()._replace(labels=LABELS - 1), 0)
 
 
-def test_it_stands_alone_with_the_papers_values():
-    with torch.device("meta"):
-        module = SupCon()
-    assert module.backbone.num_features == 2048
-    assert [p.shape for p in module.projector.parameters() if p.ndim > 1] == [
-        (2048, 2048),
-        (128, 2048),
-    ]
-
-
 @pytest.mark.parametrize(
     ("override", "message"),
     [("data.batch_size=1", "2 or up"), ("method.pairs=distinct", "identical")],

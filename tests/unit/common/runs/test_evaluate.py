@@ -85,10 +85,13 @@ def test_given_weights_are_measured_on_data_too_few_to_train_on(words, message, 
     assert record.metrics["test/knn_top1"] is not None
 
 
-def test_a_missing_file_and_an_unknown_protocol_end_before_anything_is_written(tmp_path):
+def test_an_unfit_file_and_an_unknown_protocol_end_before_anything_is_written(tmp_path):
     recipe, runs = load_recipe("swav/quick"), tmp_path / "runs"
     with pytest.raises(UsageError, match=r"none.pt"):
         evaluate_weights(recipe, tmp_path / "none.pt", None, runs, Console(quiet=True))
+    (tmp_path / "text.pt").write_text("no weights")
+    with pytest.raises(DataError, match=r"text.pt: not readable"):
+        evaluate_weights(recipe, tmp_path / "text.pt", None, runs, Console(quiet=True))
     with pytest.raises(ConfigError, match=r"--protocol: ranking measures action sequences"):
         evaluate_weights(recipe, export(tmp_path), ["ranking"], runs, Console(quiet=True))
     # What the recipe itself would run is not asked for.

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from common.cli.evaluate import split_words
 from common.cli.main import app
 from common.config.files import file_digest
-from common.errors import ConfigError, DataError, UsageError
+from common.errors import ConfigError, DataError, LikewiseError, UsageError
 from common.evaluation.measure import Figure, at_chance, evaluation_of, measure
 from common.results.figures import Evaluation, as_csv, blocks_of, is_evaluation, read_evaluation
 from common.results.pages.document import to_latex
@@ -100,7 +100,7 @@ def test_parquet_of_papers_embed_is_read(tmp_path):
     ],
 )
 def test_what_cannot_be_used_is_refused(arrays, message, tmp_path):
-    with pytest.raises(Exception, match=message):
+    with pytest.raises(LikewiseError, match=message):
         as_vectors(wrote(tmp_path / "a.npz", **arrays), None, None, 0)
 
 

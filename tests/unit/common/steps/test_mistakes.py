@@ -1,4 +1,4 @@
-"""A mistake wherever the pilot papers' numbers are made moves their steps, and where it is made."""
+"""A mistake in what only some batches do moves the steps of the points that reach it."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -82,16 +82,6 @@ def always_first(original: Callable[..., Any], module: MCLRec, batch: Any, index
     return original(module, batch._replace(position=(0, *batch.position[1:])), index)
 
 
-def swapped(original: Callable[..., Any], *arguments: Any) -> Any:
-    made = original(*arguments)
-    return made._replace(views=[made.views[1], made.views[0], *made.views[2:]])
-
-
-def flipped(original: Callable[..., Any], *arguments: Any) -> Any:
-    return tuple(part.flip(0) for part in original(*arguments))
-
-
-LR, KMEANS = "common.optim.schedules.warmup_cosine", "papers.swav.deepcluster.spherical_kmeans"
 # What is wrong, where, the mistake, and the only points that may show it (none: any may).
 MISTAKES: dict[str, tuple[str, Patch, tuple[str, ...]]] = {
     "the queue is not filled": (
@@ -109,16 +99,6 @@ MISTAKES: dict[str, tuple[str, Patch, tuple[str, ...]]] = {
         method(SwAV, "on_after_backward", thaw_late),
         ("freeze ends", "scheduled"),
     ),
-    "clusters are moved once": (
-        "swav/quick:deepcluster-v2",
-        changed(KMEANS, lambda f, z, first, _number, empty: f(z, first, 1, empty)),
-        (),
-    ),
-    "the mean of encoders counts one more": (
-        "autotcl/quick",
-        changed("papers.autotcl.averaging.update_mean", lambda f, a, b, n: f(a, b, n + 1)),
-        (),
-    ),
     "the rarer update is left out in the end": (
         "autotcl/quick:ratio-4",
         method(AutoTCL, "update_augmenter", partial(early_only, 50)),
@@ -129,49 +109,9 @@ MISTAKES: dict[str, tuple[str, Patch, tuple[str, ...]]] = {
         method(MCLRec, "training_step", always_first),
         ("late",),
     ),
-    "k-means stops early": (
-        "meow/quick",
-        changed("papers.meow.loss.kmeans", lambda f, *a, **k: f(*a, **{**k, "num_iterations": 1})),
-        (),
-    ),
-    "the key encoder stands still": (
-        "amcl/quick:on-moco",
-        changed("papers.amcl.bases.update_momentum", lambda *_: None),
-        (),
-    ),
-    "image views are swapped": (
-        "swav/quick",
-        changed("common.data.images.module.make_view_batch", swapped),
-        (),
-    ),
-    "sequence views are swapped": (
-        "mclrec/quick",
-        changed("common.data.sequences.module.make_views", flipped),
-        (),
-    ),
-    "inputs are larger": (
-        "supremix/quick",
-        changed("common.data.targets.regression.views.prepared", lambda f, *a: f(*a) * (1 + 1e-6)),
-        (),
-    ),
-    "Adam's epsilon": (
-        "swav/quick",
-        changed("torch.optim.Adam", lambda f, *a, **k: f(*a, **k, eps=2e-8)),
-        (),
-    ),
-    "a decay": (
-        "supremix/quick",
-        changed("common.optim.build.parameter_groups", lambda f, p, _decay, no: f(p, 0.01, no)),
-        (),
-    ),
-    "the schedule ends higher": (
-        "swav/quick",
-        changed(LR, lambda f, rate, last, *a: f(rate, last + 1e-7, *a)),
-        (),
-    ),
     "the schedule ends a step early": (
         "supremix/quick",
-        changed(LR, lambda f, *a: f(*a)[:-1]),
+        changed("common.optim.schedules.warmup_cosine", lambda f, *a: f(*a)[:-1]),
         ("scheduled",),
     ),
     "another order of samples": (

@@ -22,7 +22,6 @@ from tests.gloo import run_processes
 from tests.training import quiet_trainer
 
 ROWS, SIZE = 10, 4
-SMALLER = "trainer.microbatch=4"
 
 
 class Model(nn.Module):

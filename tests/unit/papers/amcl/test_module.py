@@ -19,6 +19,7 @@ from papers.amcl.config import BASES, AMCLConfig
 from papers.amcl.loss import attract, contrast_queue, contrast_views, decorrelate
 from papers.amcl.module import AMCL
 from papers.amcl.temperature import NoNetwork
+from tests.recipes import list_recipes
 from tests.training import listen
 
 BATCH = 6
@@ -54,14 +55,6 @@ def train(module, steps):
         optimizer.step()
         module.on_update()
     return optimizer
-
-
-def test_it_stands_alone_with_the_codes_values():
-    with torch.device("meta"):
-        module = AMCL()
-    assert module.backbone.num_features == 512
-    assert [tuple(head[-1].weight.shape) for head in module.heads] == [(128, 512)] * 3
-    assert module.phi.layers[0].weight.shape == (128, 128)
 
 
 def expected_loss(module, batch):
@@ -245,3 +238,21 @@ def test_the_clip_is_on_the_gradient_of_all_parameters_together(tmp_path):
     moved = [p.detach() - old for p, old in zip(ready.module.parameters(), before, strict=True)]
     # With a rate of 1 the first step is the gradient itself.
     assert torch.cat([x.flatten() for x in moved]).norm().item() == pytest.approx(0.01, rel=1e-3)
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_the_small_arms_differ_from_the_plain_bases_in_the_method_alone(base):
+    ours = load_recipe("amcl/cifar10-jpeg" + (f":on-{base}" if base != "simclr" else ""))
+    plain = load_recipe(f"amcl/cifar10-jpeg:{base}")
+    assert ours.method.base == base and plain.baseline == base
+    for section in ("optimizer", "data", "trainer"):
+        assert getattr(ours, section) == getattr(plain, section)
+    for field in ("backbone", "hidden_dim", "output_dim"):
+        assert getattr(ours.method, field) == getattr(plain.method, field)
+
+
+def test_a_barlow_base_starts_away_from_the_floor():
+    for recipe, variants in list_recipes("amcl").items():
+        if "on-barlow-twins" in variants:
+            method = load_recipe(f"amcl/{recipe}:on-barlow-twins").method
+            assert method.temperature_init_scale < 1, recipe

@@ -65,11 +65,6 @@ def test_scale_and_normalisation():
     torch.testing.assert_close(cosines.norm(dim=1), torch.ones(7))
 
 
-def test_the_network_is_never_halved():
-    with torch.autocast("cpu", torch.bfloat16):
-        assert TemperatureNetwork(6, 5)(torch.randn(4, 6)).dtype == torch.float32
-
-
 def test_omega_is_the_normal_likelihood():
     u, v = torch.nn.functional.normalize(torch.randn(2, 9, dtype=torch.float64), dim=1)
     tau = torch.tensor(0.3, dtype=torch.float64)

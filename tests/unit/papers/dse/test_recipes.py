@@ -33,20 +33,6 @@ def test_what_does_not_go_together_is_refused(words, key):
         load_recipe("dse", [*words, "method.bert_adam=false"])
 
 
-@pytest.mark.parametrize(
-    ("task", "measure"),
-    [
-        ("", "f1"),
-        (":qqp", "f1"),
-        (":qnli", "f1"),
-        (":mnli", "accuracy"),
-        (":stsb", "pearson"),
-    ],
-)
-def test_a_task_is_selected_by_the_measure_of_the_official_code(task, measure):
-    assert load_recipe(f"dse/glue{task}").evaluation.monitor == f"val/pair_{measure}"
-
-
 def test_training_pairs_are_drawn_as_tested_ones_and_are_others():
     config = TextConfig(name="glossary-pairs", glossary_entries=20, definitions=3, num_pairs=40)
     found = glossary_pairs(config)

@@ -51,23 +51,6 @@ def test_small_temperature_does_not_overflow_in_float32():
     assert loss.item() == pytest.approx(wide.item(), rel=1e-5)
 
 
-def test_losses_and_clusters_are_those_of_single_precision_under_autocast():
-    anchor, other = unit(seed=1).bfloat16(), unit(seed=2).bfloat16()
-    wanted = all_losses(anchor.float(), other.float())
-    with torch.autocast("cpu", torch.bfloat16):
-        for views in ((anchor, other), (anchor.float(), other.float())):
-            found = all_losses(*views)
-            assert found.dtype == torch.float32
-            torch.testing.assert_close(found, wanted, rtol=0, atol=0)
-
-
-def all_losses(anchor, other):
-    clusterings = cluster(other, [3, 5], 0.4)
-    assigned = torch.stack([found.assigned for found in clusterings])
-    contrast = weighted_infonce(anchor, other, 0.4, assigned)
-    return torch.stack([contrast, prototype_loss(anchor, clusterings)])
-
-
 def test_node_without_negatives_gives_minus_infinity():
     assert weighted_infonce(unit(), unit(), 0.4, torch.zeros(1, 30)).item() == -math.inf
 

@@ -49,16 +49,6 @@ def test_loss_and_all_gradients_equal_the_direct_form(monkeypatch, soft, rows, s
         torch.testing.assert_close(mine, direct)
 
 
-def test_weights_and_loss_are_those_of_single_precision_under_autocast(soft):
-    soft, anchor, other = soft.float(), unit(seed=1).bfloat16(), unit(seed=2).bfloat16()
-    views = anchor.float(), other.float()
-    gamma, loss = soft(*views), soft.loss(*views, 0.9)
-    with torch.autocast("cpu", torch.bfloat16):
-        for seen in ((anchor, other), views):
-            torch.testing.assert_close(soft(*seen), gamma, rtol=0, atol=0)
-            torch.testing.assert_close(soft.loss(*seen, 0.9), loss, rtol=0, atol=0)
-
-
 @pytest.mark.parametrize("size", [0.0, 1e-6, 0.1, 1.0, 3.0, 10.0])
 @pytest.mark.parametrize(("dtype", "close"), [(torch.float64, 2e-10), (torch.float32, 2e-6)])
 def test_factors_equal_a_tanh_for_each_pair(size, dtype, close):

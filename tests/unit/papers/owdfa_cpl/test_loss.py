@@ -99,13 +99,3 @@ def test_noise_is_gumbels():
     )
     assert noise.mean() == pytest.approx(0.5772, abs=0.02)
     assert noise.var() == pytest.approx(math.pi**2 / 6, rel=0.03)
-
-
-def test_half_precision_is_widened():
-    logits = draw(4, CLASSES).bfloat16()
-    for loss in (
-        margin_cross_entropy(logits, torch.tensor([0, 1, 2, 3]), 0.2),
-        pair_consistency(logits, torch.tensor([1, 0, 3, 2])),
-        mean_entropy(logits),
-    ):
-        assert loss.dtype == torch.float32

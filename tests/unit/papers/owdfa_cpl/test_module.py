@@ -52,15 +52,6 @@ def make(kind=CPL, config=CPLConfig, **options):
     return kind(config(**settings), ADAM, FACTS).double()
 
 
-def test_it_stands_alone_with_the_codes_values():
-    module = CPL()
-    config = module.method
-    assert (config.margin, config.glv_weight, config.pseudo_weight) == (0.2, 0.5, 0.5)
-    assert (config.entropy_weight, config.parts, config.dropout) == (1.0, 3, 0.2)
-    assert module.head.classifier.weight.shape == (20, 2048)
-    assert module.head.part_norm.num_features == 9 * 2048
-
-
 @pytest.mark.parametrize(("size", "least", "stem"), [(64, 65, "imagenet"), (16, 17, "cifar")])
 def test_images_too_small_for_the_parts_are_refused(size, least, stem):
     config = CPLConfig(backbone="resnet18", stem=stem)
@@ -249,16 +240,3 @@ def test_rank_statistics_forget_the_order_of_the_strongest():
     rows = torch.tensor([[5.0, 4, 0, 1], [4.0, 5, 1, 0], [0.0, 5, 4, 0]])
     expected = [[True, True, False], [True, True, False], [False, False, True]]
     assert same_strongest(rows, 2).tolist() == expected
-
-
-@pytest.mark.parametrize(
-    ("kind", "config"),
-    [(Classifier, ClassifierConfig), (ORCA, ORCAConfig), (RankStats, RankStatsConfig)],
-)
-def test_each_arm_stands_alone_with_its_own_values(kind, config):
-    with torch.device("meta"):
-        module = kind()
-    assert module.method == config() and type(module.method) is config
-    assert module.optimizer == OptimizerConfig()
-    assert module.num_heads == OpenWorldFacts().num_classes
-    assert kind(config(backbone="forensic_conv")).method.backbone == "forensic_conv"

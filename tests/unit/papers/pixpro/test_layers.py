@@ -56,13 +56,6 @@ def test_the_transform_has_the_layers_of_code_or_paper(layers, norm, kinds):
     assert [type(layer) for layer in value_transform(4, layers, norm)] == kinds
 
 
-def test_it_stays_in_single_precision_under_autocast():
-    module, x = PixelPropagation(4, 0), make_map(dtype=torch.float32)
-    plain = module(x)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch.equal(module(x), plain)
-
-
 def test_gradients_flow_through_the_similarities():
     module, x = PixelPropagation(4, 1).double(), make_map().requires_grad_()
     # With values that do not depend on x, all of the gradient comes from the weights.

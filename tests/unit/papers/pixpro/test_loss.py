@@ -145,13 +145,3 @@ def test_images_agree_up_to_minus_two():
     assert float(agreement_of_images(q, 3 * q)) == pytest.approx(-2)
     expected = -2 * torch.cosine_similarity(q, k).mean()
     torch.testing.assert_close(agreement_of_images(q, k), expected)
-
-
-def test_products_stay_in_single_precision_under_autocast():
-    (q, k), mask = make_maps(), make_mask()
-    q, k = q.float(), k.float()
-    plain = pixel_consistency(q, k, mask), pixel_contrast(q, k, mask, 0.3)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        halved = pixel_consistency(q, k, mask), pixel_contrast(q, k, mask, 0.3)
-    assert halved == plain
-    assert unit(q.bfloat16()).dtype == torch.float32

@@ -105,13 +105,6 @@ def test_stages_follow_each_other_in_a_stock_trainer():
     assert all("train/contrast_loss" not in each for each in names[:4])
 
 
-def test_a_step_without_a_trainer_is_the_contrast():
-    module, batch = make(), make_batch()
-    before = int(module.batches_seen)
-    assert module.training_step(batch, 0).requires_grad
-    assert int(module.batches_seen) == before + 1
-
-
 def test_it_logs_the_loss_and_what_shows_a_collapse():
     module = make()
     logged = listen(module)

@@ -48,18 +48,6 @@ def standalone(**options):
     return SupReMix(config, OptimizerConfig(name="adam", lr=1e-3), TABLE)
 
 
-def test_it_stands_alone_with_the_papers_values():
-    module = SupReMix()
-    images = torch.rand(2, 3, 64, 64)
-    module.eval()
-    assert module.embed(images).shape == (2, module.backbone.num_features) == (2, 2048)
-    torch.testing.assert_close(module.project(images).norm(dim=1), torch.ones(2))
-    assert module.project(images).shape == (2, 128)
-    config = module.method
-    assert (config.temperature, config.window, config.weights) == (0.5, 5.0, "linear")
-    assert tuple(config.beta) == BETA_OPTIONS[0]
-
-
 def test_a_step_is_the_loss_of_the_views_embeddings():
     module, batch = standalone(), make_batch()
     z = module.project(batch.inputs.flatten(0, 1)).view(2, 8, -1)

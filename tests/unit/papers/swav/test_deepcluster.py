@@ -41,15 +41,6 @@ def fill(module: DeepClusterV2, batches: list[ViewBatch]) -> None:
     module.on_train_start()
 
 
-def test_it_stands_alone_with_the_papers_values():
-    with torch.device("meta"):
-        module = DeepClusterV2()
-    assert module.backbone.num_features == 2048
-    assert [tuple(c.shape) for c in module.centroids()] == [(3000, 128)] * 3
-    assert module.memory.shape == (2, 50_000, 128)
-    assert not [name for name, _ in module.named_parameters() if "prototypes" in name]
-
-
 def test_a_batch_without_the_numbers_of_its_images_is_refused():
     module = make_module()
     plain = make_batch(0).views, torch.zeros(10)

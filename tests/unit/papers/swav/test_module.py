@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
@@ -32,17 +31,6 @@ def make_batch(batch: int = 6, sizes: tuple[int, ...] = (12, 12, 8, 8), seed: in
     generator = torch.Generator().manual_seed(seed)
     views = [torch.rand(batch, 3, size, size, generator=generator) for size in sizes]
     return ViewBatch(views, torch.zeros(batch, dtype=torch.int64), None, [])
-
-
-def test_it_stands_alone_with_the_papers_values():
-    with torch.device("meta"):
-        module = SwAV()
-    assert module.backbone.num_features == 2048
-    assert module.prototypes.weight.shape == (3000, 128)
-    assert [layer.out_features for layer in module.head if isinstance(layer, nn.Linear)] == [
-        2048,
-        128,
-    ]
 
 
 def test_the_step_is_the_loss_on_unit_embeddings_and_unit_prototypes():
@@ -183,17 +171,6 @@ def test_a_step_under_autocast_has_the_codes_of_its_scores_in_single_precision(q
         torch.testing.assert_close(codes.double(), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_codes_and_loss_are_the_same_under_autocast():
-    # A small epsilon shows the rounding of bfloat16 (8 bits) at once: exp(1 / 0.01 * 2^-8) = 1.5.
-    scores = torch.randn(6, 6, generator=torch.Generator().manual_seed(0)).tanh()
-    codes = assign(scores, 0.01, 3)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch.equal(assign(scores, 0.01, 3), codes)
-        stacked = scores.expand(2, 6, 6), codes.expand(1, 6, 6)
-        loss = swapped_prediction(*stacked, [0], 0.1)
-    assert torch.equal(loss, swapped_prediction(*stacked, [0], 0.1))
-
-
 def test_diagnostics_come_where_metrics_are_written_and_warn_of_a_collapse():
     module = make_module()
     logged = listen(module, every=2)
@@ -219,20 +196,6 @@ def test_more_prototypes_than_images_is_refused_and_nearly_so_warned_about():
         make_config().check_facts(ImageFacts(num_samples=5))
     with pytest.warns(UserWarning, match="a queue of 12"):
         make_config(queue_length=12).check_facts(ImageFacts(num_samples=10))
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("method.queue_length=300", r"multiple of the global batch .* 256 or 384"),
-        ("method.queue_length=100", r"the nearest lengths are 0 or 128"),
-        ("method.assignment_crops=[0,4]", r"names a view beyond the 4"),
-        ("method.assignment_crops=[1,1]", r"different views"),
-    ],
-)
-def test_recipes_that_cannot_work_are_refused_before_anything_runs(override, message):
-    with pytest.raises(ConfigError, match=message):
-        load_recipe("swav/quick", [override])
 
 
 def test_usage_counts_nearest_prototypes():

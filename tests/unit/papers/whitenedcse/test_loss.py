@@ -32,10 +32,3 @@ def test_norms_do_not_matter_and_the_order_of_sentences_does():
 def test_without_negatives_only_the_partners_count():
     assert no_negatives(Z[:1].repeat(3, 1, 1)).item() == pytest.approx(0)
     assert no_negatives(torch.stack([Z[0], -Z[0], -Z[0]])).item() == pytest.approx(8)
-
-
-def test_half_precision_is_computed_in_full():
-    z = Z.float()
-    with torch.autocast("cpu", torch.bfloat16):
-        loss = multi_positive(z, 0.05)
-    torch.testing.assert_close(loss, multi_positive(z, 0.05))

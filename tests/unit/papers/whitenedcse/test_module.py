@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from common.backbones.text_config import EncoderConfig
 from common.config.recipe import load_recipe
@@ -15,7 +14,7 @@ from common.data.text.config import Special, TextFacts
 from common.errors import ConfigError
 from papers.whitenedcse.config import WhitenedCSEConfig
 from papers.whitenedcse.module import WhitenedCSE
-from tests.training import listen, quiet_trainer
+from tests.training import listen
 
 ENCODER = EncoderConfig(dim=8, layers=2, heads=2, feed_forward=16, positions=12, token_types=0)
 FACTS = TextFacts(num_words=30, special=Special(0, 3, 1, 2, 3), max_length=8)
@@ -72,31 +71,6 @@ def test_what_is_evaluated_sees_neither_whitening_nor_head():
     both = module.embed(ids, mask)
     torch.testing.assert_close(module.embed(ids[:1], mask[:1]), both[:1])
     assert both.abs().max() > 0.5  # the head's weights of .02 make small numbers
-
-
-def test_stages_follow_each_other_in_a_stock_trainer():
-    module = make(pretrain_epochs=2, pretrain_lr=0.02, pooler="avg")
-    names, rates, step = [], [], module.training_step
-
-    def noted(batch, batch_idx):
-        loss = step(batch, batch_idx)
-        rates.append(module.trainer.optimizers[0].param_groups[0]["lr"])
-        names.append(set(module.trainer.callback_metrics) - {"train/loss"})
-        return loss
-
-    module.training_step = noted
-    loader = DataLoader([make_batch(seed=seed) for seed in range(2)], batch_size=None)
-    quiet_trainer(max_epochs=4, log_every_n_steps=1).fit(module, loader)
-    assert rates == pytest.approx([0.02, 0.015, 0.01, 0.005, 0.01, 0.0075, 0.005, 0.0025])
-    assert all("train/contrast_loss" not in each for each in names[:4])
-    assert all(p.isfinite().all() for p in module.parameters())
-
-
-def test_a_step_without_a_trainer_is_the_contrast():
-    module, batch = make(), make_batch()
-    before = int(module.batches_seen)
-    assert module.training_step(batch, 0).requires_grad
-    assert int(module.batches_seen) == before + 1
 
 
 def test_it_logs_the_loss_and_what_shows_a_collapse():

@@ -66,13 +66,6 @@ def test_too_few_rows_need_eps():
     )
 
 
-def test_half_precision_is_computed_in_full():
-    x = X.float()
-    with torch.autocast("cpu", torch.bfloat16):
-        y = group_whitening(x, ORDER, GROUPS)
-    torch.testing.assert_close(y, group_whitening(x, ORDER, GROUPS))
-
-
 def test_a_layout_says_which_rows_belong_together():
     orders = [torch.randperm(DIM, generator=GENERATOR) for _ in range(3)]
     view = whiten_views(X, orders, "view", groups=GROUPS)

@@ -2,8 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-from common.data.images.config import ImageConfig, ViewConfig
-from common.data.images.module import ImageData
 from common.data.images.sets import fingerprint
 from common.errors import DataError
 from tests.stored import read_images
@@ -103,50 +101,12 @@ def test_the_subset_is_the_first_rows_of_all_of_fashion_mnist():
 
 
 @pytest.mark.parametrize(
-    ("name", "expected", "hexadecimal"),
+    ("name", "hexadecimal"),
     [
-        ("caltech101", [(6982, 3, 96, 96), (1695, 3, 96, 96)], "e1826298e8c32f0a"),
-        ("fashion-mnist", [(10_000, 1, 28, 28), (5000, 1, 28, 28)], "cebff02d76ba781e"),
-        ("fashion-mnist-full", [(60_000, 1, 28, 28), (10_000, 1, 28, 28)], "91fb35e2ba9fa89f"),
-        ("faces-att", [(200, 1, 112, 92), (200, 1, 112, 92)], "e88a1784be8ad272"),
-        ("faces-caltech", [(348, 3, 160, 160), (87, 3, 160, 160)], "b253a0eccc287793"),
+        ("fashion-mnist-full", "91fb35e2ba9fa89f"),
+        ("faces-att", "e88a1784be8ad272"),
+        ("faces-caltech", "b253a0eccc287793"),
     ],
 )
-def test_the_real_set_is_as_published(name, expected, hexadecimal):
-    images = read_images(name)
-    assert list(shapes(images).values()) == expected
-    # What a record's `data_hash` is made from: the same whatever decodes the images.
-    assert fingerprint(images) == hexadecimal
-
-
-def test_the_counts_of_each_class():
-    bounds = {"caltech101": (31, 800), "fashion-mnist": (942, 1027)}
-    for name, expected in bounds.items():
-        images = read_images(name)
-        labels = images["train"].labels
-        if name == "caltech101":
-            labels = torch.cat([labels, images["test"].labels])
-        counts = labels.bincount()
-        assert (int(counts.min()), int(counts.max())) == expected
-
-
-@pytest.mark.slow
-def test_the_real_cifar10_jpeg_has_the_known_counts_mean_and_fingerprint():
-    images = read_images("cifar10-jpeg")
-    assert fingerprint(images) == "f5d2d30c5b8dbf6f"
-    train = images["train"]
-    assert train.images.shape == (50_000, 3, 32, 32)
-    assert train.labels.bincount().tolist() == [5000] * 10
-    assert images["test"].labels.bincount().tolist() == [1000] * 10
-    pixels = train.images.double() / 255
-    known = torch.tensor([0.4913, 0.4821, 0.4465]).double()
-    torch.testing.assert_close(pixels.mean((0, 2, 3)), known, rtol=0, atol=1e-4)
-
-
-@pytest.mark.slow
-def test_views_of_a_real_set():
-    read_images("fashion-mnist")
-    views = [ViewConfig(count=2, jitter=0.8, grey=0.2), ViewConfig(count=6, size=18)]
-    data = ImageData(ImageConfig(name="fashion-mnist", views=views, holdout=0.0), 0)
-    batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
-    assert [view.shape[-1] for view in batch.views] == [32] * 2 + [18] * 6
+def test_a_real_set_that_no_record_names_is_as_published(name, hexadecimal):
+    assert fingerprint(read_images(name)) == hexadecimal

@@ -1,5 +1,4 @@
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,15 +92,3 @@ def test_own_data_are_embedded_under_the_ids_of_the_source(tmp_path):
     (tmp_path / "mine.txt").write_text("x 8 2\ny 5 2\n")
     with pytest.raises(DataError, match=r"mine.txt:2.*5.*3-core"):
         data.embed_path(module, tmp_path / "mine.txt")
-
-
-@pytest.mark.skipif(
-    not ROOT or not Path(ROOT, "recsys/beauty.txt.gz").is_file(),
-    reason="LIKEWISE_DATA is not set or holds no recsys/beauty.txt.gz",
-)
-def test_the_dense_cut_of_beauty_is_the_documented_one():
-    data = SequenceData(SequenceConfig(name="beauty", core=8), 0)
-    assert data.describe() == (
-        "beauty, 8-core: 1,766 users, 803 items, 32,963 actions, 27,665 training prefixes"
-    )
-    assert data.fingerprint == "ad074a0ab39c68d9"

@@ -1,5 +1,4 @@
 import os
-from pathlib import Path
 
 import pytest
 import torch
@@ -142,18 +141,3 @@ def test_own_files_are_read_with_the_table_they_are_said_to_have(tmp_path):
 
 
 ROOT = os.environ.get("LIKEWISE_DATA")
-
-
-@pytest.mark.skipif(
-    not ROOT or not Path(ROOT, "recsys/beauty.txt.gz").is_file(),
-    reason="LIKEWISE_DATA is not set or holds no recsys/beauty.txt.gz",
-)
-def test_beauty_has_the_published_counts_and_popularity():
-    data = make_data(name="beauty", batch_size=256)
-    data.load()
-    assert len(data.sequences.lengths) == 22_363 and data.facts.num_items == 12_101
-    assert len(data.sequences.items) == 198_502 and len(data.instances) == 131_413
-    assert len(data.train_dataloader()) == 514
-    ranks = rank_all(data.references("test")["popularity"])
-    hits = [round((ranks <= k).double().mean().item(), 4) for k in (5, 10, 20)]
-    assert hits == [0.0064, 0.0106, 0.0195]

@@ -1,10 +1,8 @@
 import gzip
-import os
 
 import pytest
 import torch
 
-from common.data.catalogue.root import VARIABLE, data_root
 from common.data.targets.regression.config import RegressionConfig
 from common.data.text.readers.pairs import STSB_FILE
 from common.data.text.readers.stsb import hashed, stsb
@@ -57,11 +55,3 @@ def test_a_missing_column_is_named(tmp_path):
     lines = [LINES[0].replace("sentence2", "sentence_2"), *LINES[1:]]
     with pytest.raises(DataError, match=r"'sentence2'.*'sentence_2'"):
         stsb(write(tmp_path, lines))
-
-
-def test_the_real_set_has_the_known_counts():
-    if VARIABLE not in os.environ or not (data_root() / STSB_FILE).is_file():
-        pytest.skip(f"{VARIABLE} does not hold {STSB_FILE}")
-    found = stsb(RegressionConfig(name="stsb"))
-    assert found.splits[0].bincount().tolist() == [2999, 625, 625]
-    assert 0 <= found.targets.min() and found.targets.max() <= 5

@@ -9,11 +9,7 @@ import numpy as np
 import pytest
 
 from common.data.catalogue.packers.series import pack_electricity, pack_ts_pair, pack_tslearn
-from common.data.catalogue.sources import get_source
-from common.data.catalogue.verify import content_digest
-from common.data.series.readers.labelled import ARCHIVE
 from common.errors import DataError
-from tests.stored import stored
 
 HEAD = "# A remark\n@problemName Mine\n@timeStamps false\n@classLabel true 10 9\n@data\n"
 
@@ -52,23 +48,6 @@ def test_arrays_of_tslearn_are_packed_alike(tmp_path: Path) -> None:
     np.savez(tmp_path / "Mine.npz", **both)
     with pytest.raises(DataError, match="y_test"):
         pack_tslearn(tmp_path, ["a.npz"])
-
-
-@pytest.mark.parametrize("name", sorted(ARCHIVE))
-def test_a_set_of_the_archive_comes_back_from_its_own_values(name: str, tmp_path: Path) -> None:
-    """Originals written from the packed arrays, classes by name, are packed to the same arrays."""
-    arrays = dict(np.load(stored(name), allow_pickle=False))
-    for part in ("train", "test"):
-        lines = []
-        for x, label, length in zip(
-            arrays[f"x_{part}"], arrays[f"y_{part}"], arrays[f"length_{part}"], strict=True
-        ):
-            channels = (",".join(map(str, channel)) for channel in x[:length].T.tolist())
-            lines.append(":".join([*channels, arrays["class_names"][label]]))
-        (tmp_path / f"Mine_{part.upper()}.ts").write_text(HEAD + "\n".join(lines))
-    packed = tmp_path / "packed.npz"
-    packed.write_bytes(pack_ts_pair(tmp_path, ["a"])["a"])
-    assert content_digest(packed) == get_source(name).files[0].content
 
 
 def write_loads(folder: Path, lines: int, clients: int = 3) -> np.ndarray:
