@@ -40,12 +40,12 @@ class DataError(UsageError):
     """Data that are missing or broken."""
 
 
-def unreadable(path: Any, error: Exception, form: str = "") -> DataError:
+def unreadable(path: Any, error: Exception, form: str = "text") -> DataError:
     """Returns that the file ``path`` cannot be read as ``form``, with the mend for its encoding."""
     if isinstance(error, UnicodeDecodeError):
-        said = f"{error.reason}; save it as such{form and f', as {form} in UTF-8'}"
-        return DataError(f"{path}: not readable as UTF-8: {said}")
-    return DataError(f"{path}: not readable{form and f' as {form}'}: {error}")
+        said = f"{error.reason}; save it as {form} in UTF-8"
+        return DataError(f"{path}: not readable as {error.encoding.upper()}: {said}")
+    return DataError(f"{path}: not readable as {form}: {error}")
 
 
 def suggest(name: str, known: list[str]) -> str:

@@ -64,7 +64,9 @@ def explain_run(
         return
     known = [one for one in units.known() if 0 < one.truth.sum() < len(one.truth)]
     if len(known) < 2:
-        raise UsageError(f"INPUT: what matters in this run's data is not known; give {units.form}")
+        raise UsageError(
+            f"INPUT: what matters is known of {len(known)} of this run's samples; give {units.form}"
+        )
     untrained = prepare_run(recipe, training_follows=False)
     beside = KINDS[kind](experiment.data, untrained.module, str(run_dir))
     _measure(units, beside, known[:: max(len(known) // samples, 1)][:samples], console)

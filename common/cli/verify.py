@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from common.config.checkout import SOURCE_ROOT, require_checkout
-from common.errors import DataError, LikewiseError
+from common.errors import DataError, LikewiseError, MissingLibrary
 from common.paper import get_paper
 from common.results.ledger import setting_of
 from common.results.record import Record, load_records
@@ -79,7 +79,7 @@ def data_differences(records: Iterable[Record], console: Console) -> list[str]:
     for (name, expected), record in {(one.data, one.data_hash): one for one in records}.items():
         try:
             data = data_of(record)
-        except DataError as error:
+        except (DataError, MissingLibrary) as error:
             console.print(f"  {name}: not read ({error})", highlight=False, soft_wrap=True)
             continue
         if data.fingerprint != expected:

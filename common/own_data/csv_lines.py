@@ -3,10 +3,12 @@
 import codecs
 import csv
 import gzip
+import io
 import math
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from common.errors import DataError, shown, suggest, unreadable
 
@@ -31,7 +33,7 @@ def read_lines(path: Path) -> Lines:
     if len(lines) < 3:
         raise DataError(f"{path}: a header and at least two rows are needed")
     header = lines[0][1]
-    check_names(path, header)
+    check_names(path, header, header)
     for number, cells in lines:
         if len(cells) != len(header):
             raise DataError(
@@ -40,10 +42,10 @@ def read_lines(path: Path) -> Lines:
     return lines
 
 
-def check_names(path: Path, header: list[str]) -> None:
-    """Raises `DataError` where a header names a column twice."""
-    for place, name in enumerate(header):
-        if name in header[:place]:
+def check_names(path: Path, header: list[str], names: Iterable[str | None]) -> None:
+    """Raises `DataError` where a header names a column of ``names`` twice."""
+    for name in names:
+        if header.count(str(name)) > 1:
             raise DataError(f"{path}, line 1: the header names column {name!r} twice")
 
 
@@ -60,14 +62,13 @@ def table_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    tabs = kind_of(path) in ("tsv", "inter")
-    opener = gzip.open if path.suffix == ".gz" else open
+    kind = kind_of(path)
     try:
-        with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
-            rows = _split_at_tabs(file) if tabs else _quoted_rows(path, file)
+        with _opened(path) as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as file:
+            rows = _split_at_tabs(file) if kind in ("tsv", "inter") else _quoted_rows(path, file)
             yield from ((number, [cell.strip() for cell in cells]) for number, cells in rows)
     except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise unreadable(path, error, "CSV") from None
+        raise unreadable(path, error, ".inter" if kind == "inter" else "CSV") from None
 
 
 def text_lines(path: Path) -> Iterator[str]:
@@ -78,14 +79,23 @@ def text_lines(path: Path) -> Iterator[str]:
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rb") as file:
-            wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        with opener(path, "rt", encoding="utf-16" if wide else "utf-8-sig") as file:
-            yield from (line.rstrip("\n") for line in file)
+        with _opened(path) as raw:
+            wide = raw.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+            raw.seek(0)
+            encoding = "utf-16" if wide else "utf-8-sig"
+            with io.TextIOWrapper(raw, encoding, newline="\n") as file:
+                for number, line in enumerate(file, 1):
+                    if "\0" in line:
+                        raise DataError(f"{path}, line {number}: holds NUL; save it as UTF-8")
+                    yield line.rstrip("\r\n")
     except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise unreadable(path, error, "text") from None
+        raise unreadable(path, error) from None
+
+
+def _opened(path: Path) -> BinaryIO | gzip.GzipFile:
+    """Opens the bytes of a file, of what it holds where it is gzipped."""
+    return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def _quoted_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:

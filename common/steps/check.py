@@ -15,7 +15,7 @@ from common.config.checkout import SOURCE_ROOT
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.data.contract import RunData
-from common.errors import DataError, LikewiseError
+from common.errors import DataError, LikewiseError, MissingLibrary
 from common.results.configuration import recipe_of
 from common.results.digest import code_digest
 from common.results.ledger import (
@@ -175,7 +175,7 @@ def plan(
         recipe = quiet_recipe(record)
         try:
             shape = read_steps(stored[0]).shape if stored else shape_of(record, shapes)
-        except DataError as error:
+        except (DataError, MissingLibrary) as error:
             leave_out(record, str(error))
             continue
         # Under the stored names: a protocol's new setting must not make other files of them.
@@ -228,9 +228,7 @@ def shape_of(record: Record, known: dict[str, dict[str, Any]]) -> dict[str, Any]
 
     recipe = quiet_recipe(record)
     if record.weights == "published" and own_part(recipe, "publish") is None:
-        raise DataError(
-            "the weights are published, and steps.py does not say how their file is written"
-        )
+        raise DataError(f"{record.paper}: steps.py does not say how published weights are written")
     if hasattr(recipe.data, "tokenizer"):
         recipe = replace(recipe, data=replace(recipe.data, tokenizer=None))
     key = repr((recipe.data, recipe.seed))

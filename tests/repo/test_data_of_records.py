@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 
 from common.cli.verify import data_differences
+from common.config.checkout import SOURCE_ROOT
 from common.paper import paper_names
-from common.results.record import Record, default_root, load_records
+from common.results.record import Record, load_records
 from common.steps.check import by_setting
 
 # They take a minute together, the other fifty half of one.
@@ -19,7 +20,7 @@ def test_each_set_at_hand_has_the_hash_of_its_records(slow: bool) -> None:
     """Generated sets are at hand everywhere, others where the data root holds them."""
     records: dict[tuple[str, str], Record] = {}
     for paper in paper_names():
-        for record in by_setting(load_records(default_root() / "results", paper)).values():
+        for record in by_setting(load_records(SOURCE_ROOT / "results", paper)).values():
             records.setdefault((record.data, record.data_hash), record)
     asked = [one for one in records.values() if (f"{one.paper}/{one.recipe}" in SLOW) == slow]
     said = io.StringIO()

@@ -50,8 +50,14 @@ def recognise(path: Path, kind: str) -> Graph | None:
     """Returns the graph of a folder, or of a saved ``HeteroData`` or set of PyG's, if it is one."""
     if kind == "folder" and (path / "nodes.csv").is_file():
         return _read_folder(path)
-    saved = kind in ("pt", "pth") or (kind == "folder" and (path / "processed/data.pt").is_file())
-    return _read_hetero_data(path) if saved else None
+    return _read_hetero_data(path) if kind in ("pt", "pth") or _is_of_pyg(path) else None
+
+
+def _is_of_pyg(path: Path) -> bool:
+    """Tells whether a folder is the root of a set of PyG's, and not one of images beside others."""
+    if not (path / "processed/data.pt").is_file():
+        return False
+    return {one.name for one in path.iterdir() if one.is_dir()} <= {"processed", "raw"}
 
 
 def _read_folder(path: Path) -> Graph:

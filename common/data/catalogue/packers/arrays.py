@@ -82,18 +82,21 @@ def read_arrays(path: Path, *names: str, optional: tuple[str, ...] = ()) -> dict
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
+    found, reading = dict[str, Any](), ""
     try:
         with np.load(path, allow_pickle=False) as file:
             for name in names:
                 if name not in file.files:
-                    found = ", ".join(file.files) or "nothing"
-                    raise DataError(f"{path}: no array `{name}`; it holds {found}")
+                    held = ", ".join(file.files) or "nothing"
+                    raise DataError(f"{path}: no array `{name}`; it holds {held}")
             wanted = [*names, *(name for name in optional if name in file.files)]
-            return {name: file[name] for name in wanted or file.files}
+            for reading in wanted or file.files:
+                found[reading] = file[reading]
     # A header that claims more than any machine has ends in a MemoryError.
     except (*BROKEN, MemoryError) as error:
-        said = why_broken(error)
+        said = f"{reading and f'{reading}: '}{why_broken(error)}"
         raise DataError(f"{path}: not a readable .npz of plain arrays: {said}") from None
+    return found
 
 
 def read_content(path: Path) -> bytes:

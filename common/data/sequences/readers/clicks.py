@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice, takewhile
+from itertools import islice
 from pathlib import Path
+from sys import intern
 from typing import Any, NamedTuple
 
 from common.errors import DataError, MissingLibrary, shown
@@ -70,14 +71,13 @@ def read_header(path: Path) -> list[str]:
     """Returns the names of the columns of a CSV, Parquet or ``.inter``, whose types are left out.
 
     Raises:
-        DataError: Unreadable, or a column named twice.
+        DataError: Unreadable.
     """
     if path.suffix.lower() == ".parquet":
         return list(_open_parquet(path).schema_arrow.names)
     header = next(islice(table_rows(path), 1), (1, [""]))[1]
     if kind_of(path) == "inter":
         header = [name.partition(":")[0] for name in header]
-    check_names(path, header)
     return header
 
 
@@ -90,12 +90,17 @@ def read_clicks(path: Path, asked: Columns) -> tuple[list[Click], list[float], C
     """
     header = read_header(path)
     columns = find_columns(path, header, asked)
+    check_names(path, header, columns)
     if path.suffix.lower() == ".parquet":
         rows = _parquet_rows(path, columns)
     else:
         places = [header.index(name) for name in columns if name is not None]
         rows = _csv_rows(path, len(header), places)
-    clicks = [Click(number, *cells, *("",) * (3 - len(cells))) for number, cells in rows]
+    # A user and an item come many times, and are held once.
+    clicks = [
+        Click(number, intern(user), intern(item), *(time or [""]))
+        for number, (user, item, *time) in rows
+    ]
     for click in clicks:
         for role, name in zip(("user", "item"), columns, strict=False):
             if not getattr(click, role):
@@ -113,8 +118,11 @@ def place_in(path: Path, number: int) -> str:
 
 
 def _csv_rows(path: Path, width: int, places: list[int]) -> Iterator[tuple[int, list[str]]]:
+    inter = kind_of(path) == "inter"  # RecBole's own reader bears lines that end early
     for number, cells in islice(table_rows(path), 1, None):
-        if len(cells) != width:
+        if inter and not any(cells):
+            continue
+        if len(cells) <= max(places) if inter else len(cells) != width:
             raise DataError(
                 f"{path}, line {number}: {len(cells)} cells, but the header has {width}"
             )
@@ -179,7 +187,7 @@ def _seconds(path: Path, column: str, clicks: list[Click]) -> list[float]:
 
 
 def _count(cells: list[str], form: str) -> int:
-    return len(list(takewhile(lambda cell: _time(cell, form) is not None, cells)))
+    return sum(_time(cell, form) is not None for cell in cells)
 
 
 def _time(cell: str, form: str) -> float | None:

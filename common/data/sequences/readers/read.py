@@ -16,7 +16,7 @@ from common.data.sequences.readers.clicks import (
 )
 from common.data.sequences.store import FEWEST_ACTIONS, Sequences, pack
 from common.errors import DataError, shown
-from common.own_data.csv_lines import kind_of, text_lines
+from common.own_data.csv_lines import kind_of, table_rows, text_lines
 
 FORMS = (
     "a .csv or .tsv with columns of users and items, a .txt (user, then items, a line each) or a "
@@ -168,8 +168,9 @@ def _inter_columns(path: Path) -> Columns:
     """Returns the columns of RecBole's ``.inter``, which have names of their own."""
     header = read_header(path)
     if not {"user_id", "item_id"} <= set(header):
+        line = "\t".join(next(table_rows(path), (1, [""]))[1])
         raise DataError(
-            f"{path}, line 1: the header is {shown(header)}; it must name user_id:token and "
+            f"{path}, line 1: the header is {shown(line)}; it must name user_id:token and "
             "item_id:token, with tabs between columns"
         )
     return Columns("user_id", "item_id", "timestamp" if "timestamp" in header else None)

@@ -9,13 +9,16 @@ from common.cli.train import _refuse_options, _refuse_path, split_path, train_wo
 from common.errors import UsageError
 
 
-def test_a_path_is_told_from_settings(tmp_path):
+def test_a_path_is_told_from_settings(tmp_path, monkeypatch):
     folder = str(tmp_path)
     assert split_path("swav", ["seed=1", folder]) == (folder, ["seed=1"])
     assert split_path("swav", ["seed=1"]) == (None, ["seed=1"])
     named = tmp_path / "lr=0.1"
     named.mkdir()
     assert split_path("swav", ["seed=1", str(named)]) == (str(named), ["seed=1"])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "seed=1").mkdir()
+    assert split_path("swav", ["seed=1"]) == (None, ["seed=1"])
 
 
 @pytest.mark.parametrize("word", ["quick", "quick:two-crops"])

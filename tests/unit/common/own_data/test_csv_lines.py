@@ -31,7 +31,9 @@ def test_commas_in_numbers_and_other_encodings_are_named(tmp_path: Path):
     path = _written(tmp_path, "a;b;c\n1,5;2;x\n-3;4;1,5\n")
     assert "make the numbers of a text; write 3.5" in recognise_csv(path).describe()
     path.write_bytes("größe\n1\n2\n".encode("cp1252"))
-    with pytest.raises(DataError, match=r"table\.csv: not readable as UTF-8: .*; save it as such"):
+    with pytest.raises(
+        DataError, match=r"table\.csv: not readable as UTF-8: .*; save it as CSV in UTF-8"
+    ):
         read_lines(path)
 
 

@@ -35,6 +35,12 @@ def test_inter_rows_of_a_user_are_gathered_in_file_order(tmp_path, name):
     assert lists(read_sequences(write(tmp_path, name, INTER), "own")) == [[3, 2, 1], [1, 2, 3, 4]]
 
 
+def test_lines_of_inter_may_end_early_or_late_and_names_not_read_may_come_twice(tmp_path):
+    head = "user_id:token\titem_id:token\tx:float\tx:token\n"
+    text = head + "7\t3\t1\t1\n7\t2\n   \n7\t1\t1\t1\t\n\t\t\t\n"
+    assert lists(read_sequences(write(tmp_path, "a.inter", text), "own")) == [[3, 2, 1]]
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
     read = read_sequences(write(tmp_path, "a.inter", "\ufeff" + INTER), "own")
     assert lists(read) == [[3, 2, 1], [1, 2, 3, 4]]

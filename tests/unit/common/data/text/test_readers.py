@@ -34,6 +34,14 @@ def test_a_text_a_line_and_some_are_held_out(tmp_path, name):
     )
 
 
+def test_a_line_ends_at_a_line_feed_alone_and_text_without_an_encoding_is_refused(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"a\rb\r\nc\n")
+    assert read_texts(tmp_path / "a.txt") == ["a b", "c"]
+    (tmp_path / "a.txt").write_bytes("a\nb\n".encode("utf-16-le"))
+    with pytest.raises(DataError, match="line 1: holds NUL"):
+        read_texts(tmp_path / "a.txt")
+
+
 def test_texts_in_utf_16_are_read(tmp_path):
     (tmp_path / "a.txt").write_bytes("é\nb\n".encode("utf-16"))
     assert read_texts(tmp_path / "a.txt") == ["é", "b"]
