@@ -8,6 +8,7 @@ from rich.console import Console
 
 from common.cli.compare import print_block
 from common.config.files import check_output, write_atomic
+from common.config.overrides import is_setting
 from common.config.yaml_io import parse_overrides
 from common.errors import UsageError
 from common.registry import PROTOCOLS
@@ -18,7 +19,7 @@ OUTPUTS = {".json": None, ".csv": None}
 
 def split_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
     """Returns the data that words name, if any, and the settings; raises `UsageError` for more."""
-    data = [word for word in words if "=" not in word or os.path.exists(word)]
+    data = [word for word in words if not is_setting(word)]
     for word in data:
         if word in PROTOCOLS and not os.path.exists(word):
             raise UsageError(f"{word}: is a protocol; give each an option: --protocol {word}")

@@ -8,6 +8,7 @@ from rich.console import Console
 from common.config.build import nearest_key
 from common.config.console import Screen
 from common.config.files import reading
+from common.config.overrides import is_setting
 from common.config.recipe import SECTIONS, load_recipe
 from common.config.references import FILE_PATTERN, is_method, recipe_names
 from common.config.schema import Recipe
@@ -85,7 +86,7 @@ def split_path(reference: str, words: list[str]) -> tuple[str | None, list[str]]
     Raises:
         UsageError: A word is neither; the mend is told for a recipe's name.
     """
-    paths = [word for word in words if not _is_setting(word)]
+    paths = [word for word in words if not is_setting(word)]
     if not paths:
         return None, words
     first, settings = paths[0], [word for word in words if word not in paths]
@@ -94,14 +95,6 @@ def split_path(reference: str, words: list[str]) -> tuple[str | None, list[str]]
     if not os.path.exists(os.path.expanduser(first)):
         _refuse_word(reference.lower(), first)
     return first, settings
-
-
-def _is_setting(word: str) -> bool:
-    """Tells whether a word sets a value; a path with = in it may be there, too."""
-    key, equals, _ = word.partition("=")
-    if key.partition(".")[0] in (*SECTIONS, "arm", "baseline", "seed"):
-        return bool(equals)
-    return bool(equals) and not os.path.exists(os.path.expanduser(word))
 
 
 def _refuse_word(reference: str, word: str) -> None:

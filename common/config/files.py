@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import os
 import secrets
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
@@ -92,19 +91,17 @@ def write_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
         LikewiseError: As `write_atomic`.
     """
     check_folder(folder)
-    made = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
-        for name, content in files.items():
-            write_atomic(made / name, content)
-        made.chmod(0o755)  # a temporary folder is its maker's alone
-        os.replace(made, folder)
+        with tempfile.TemporaryDirectory(
+            prefix=".export-", dir=folder.parent, ignore_cleanup_errors=True
+        ) as made:
+            for name, content in files.items():
+                write_atomic(Path(made, name), content)
+            os.chmod(made, 0o755)  # a temporary folder is its maker's alone
+            os.replace(made, folder)
     except OSError as error:
         raise _not_written(folder, error) from error
-    finally:
-        if made is not None:
-            shutil.rmtree(made, ignore_errors=True)
 
 
 def check_folder(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The ``key=value`` words that make a recipe of its file: to be shown, and typed again."""
 
 import json
+import os
 import warnings
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -9,6 +10,13 @@ from common.config.recipe import SECTIONS, load_recipe
 from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides
 from common.errors import ConfigError, UsageError
+
+
+def is_setting(word: str) -> bool:
+    """Tells whether a word of the command sets a value; a path may have = in its name, too."""
+    key, equals, _ = word.partition("=")
+    known = key.partition(".")[0] in (*SECTIONS, "arm", "baseline", "seed")
+    return bool(equals) and (known or not os.path.exists(os.path.expanduser(word)))
 
 
 def changed_words(recipe: Recipe) -> list[str]:

@@ -42,10 +42,10 @@ def read_lines(path: Path) -> Lines:
     return lines
 
 
-def check_names(path: Path, header: list[str], names: Iterable[str | None]) -> None:
+def check_names(path: Path, header: list[str], names: Iterable[str]) -> None:
     """Raises `DataError` where a header names a column of ``names`` twice."""
     for name in names:
-        if header.count(str(name)) > 1:
+        if header.count(name) > 1:
             raise DataError(f"{path}, line 1: the header names column {name!r} twice")
 
 

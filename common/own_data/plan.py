@@ -117,7 +117,7 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     base = resolve(paper, source.recipe, source.variant, layers)
     own = dict(_own_sets(paper))[form]
     draft = Draft(paper, base, values, fixed, _kept(source, layers))
-    draft.choose("data.name", form, str(own.form).partition(" (")[0])
+    draft.choose("data.name", form, own.form.partition(" (")[0])
     draft.choose("data.path", str(found.path), "your data")
     if fixed and source.file is None and "/" not in reference:
         draft.notes.append(

@@ -51,8 +51,9 @@ RULE = amcl.Rule(low=1e-5, high=1e-5)  # terms beyond half precision
 
 
 def seeded(make: Any) -> Any:
-    torch.manual_seed(0)
-    return make()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return make()
 
 
 PHI = seeded(lambda: TemperatureNetwork(6, 5))

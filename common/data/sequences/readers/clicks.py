@@ -90,7 +90,7 @@ def read_clicks(path: Path, asked: Columns) -> tuple[list[Click], list[float], C
     """
     header = read_header(path)
     columns = find_columns(path, header, asked)
-    check_names(path, header, columns)
+    check_names(path, header, filter(None, columns))
     if path.suffix.lower() == ".parquet":
         rows = _parquet_rows(path, columns)
     else:
@@ -166,9 +166,10 @@ def _seconds(path: Path, column: str, clicks: list[Click]) -> list[float]:
             and months that cannot be told apart; names the line.
     """
     cells = [click.time for click in clicks]
-    told = {form: _count(cells[:LOOKED_AT], form) for form in FORMS}
+    first = cells[:LOOKED_AT]
+    told = {form: sum(_time(cell, form) is not None for cell in first) for form in FORMS}
     likely = sorted((form for form in FORMS if told[form]), key=lambda form: -told[form])
-    whole = [form for form in likely if _count(cells, form) == len(cells)]
+    whole = [form for form in likely if all(_time(cell, form) is not None for cell in cells)]
     if len(whole) > 1 and whole[0] not in (NUMBER, ISO):
         raise DataError(
             f"{place_in(path, clicks[0].number)}: column {column!r} may be {' or '.join(whole)}; "
@@ -184,10 +185,6 @@ def _seconds(path: Path, column: str, clicks: list[Click]) -> list[float]:
             "as 2024-05-31 18:00, all with a time zone or none"
         )
     return [time for time in times if time is not None]
-
-
-def _count(cells: list[str], form: str) -> int:
-    return sum(_time(cell, form) is not None for cell in cells)
 
 
 def _time(cell: str, form: str) -> float | None:

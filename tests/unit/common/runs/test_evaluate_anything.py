@@ -483,7 +483,7 @@ def test_a_function_of_the_users_is_run_on_images_and_on_texts_and_its_hash_is_k
         assert "sentence_isotropy" in figures and "isotropy" not in figures
 
 
-def test_what_is_neither_is_refused_with_what_there_is(tmp_path):
+def test_what_is_neither_is_refused_with_what_there_is(tmp_path, monkeypatch):
     for what, data, message in (
         ("nothing", None, "neither a run, a file of vectors"),
         ("timm:resnet18", None, "name data behind it"),
@@ -497,6 +497,9 @@ def test_what_is_neither_is_refused_with_what_there_is(tmp_path):
     error = CliRunner().invoke(app, ["evaluate", "nothing.npz"]).exception
     assert isinstance(error, UsageError) and str(error) == "nothing.npz: no such file"
     assert split_words(["images", "knn.k=3"]) == ("images", ["knn.k=3"])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "seed=1").mkdir()
+    assert split_words(["images", "seed=1"]) == ("images", ["seed=1"])
     with pytest.raises(
         UsageError, match="linear: is a protocol; give each an option: --protocol l"
     ):

@@ -41,6 +41,11 @@ def test_lines_of_inter_may_end_early_or_late_and_names_not_read_may_come_twice(
     assert lists(read_sequences(write(tmp_path, "a.inter", text), "own")) == [[3, 2, 1]]
 
 
+def test_a_table_without_times_may_have_columns_called_none(tmp_path):
+    text = "user,item,None,None\n7,3,,\n7,2,,\n7,1,,\n"
+    assert lists(read_sequences(write(tmp_path, "a.csv", text), "own")) == [[3, 2, 1]]
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
     read = read_sequences(write(tmp_path, "a.inter", "\ufeff" + INTER), "own")
     assert lists(read) == [[3, 2, 1], [1, 2, 3, 4]]
