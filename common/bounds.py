@@ -3,10 +3,11 @@
 import math
 import operator
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from numbers import Real
 from typing import Any
 
-from common.errors import suggest
+from common.errors import ConfigError, shown, suggest
 from common.registry import Registry
 
 LARGEST = 2**63 - 1
@@ -41,3 +42,19 @@ def refused(value: Any, metadata: Mapping[str, Any]) -> str:
         if bound is not None and not is_text and not HOLDS[name](value, bound):
             return f"must be {name.replace('_', ' ')} {bound}"
     return ""
+
+
+def check_values(section: Any, key: str) -> None:
+    """Raises `ConfigError` for a value of a dataclass, or of one in it, that is refused.
+
+    Args:
+        section: Made in Python, where nothing has looked at the values yet.
+        key: What ``section`` is called.
+    """
+    for entry in fields(section):
+        value, place = getattr(section, entry.name), f"{key}.{entry.name}"
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if is_dataclass(one):
+                check_values(one, place)
+            elif isinstance(one, Real | str) and (wrong := refused(one, entry.metadata)):
+                raise ConfigError(f"{place}={shown(one)}: {wrong}")

@@ -1,5 +1,6 @@
 """Networks of torchvision, timm and Hugging Face as backbones: ``torchvision:resnet34``."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from common.backbones.build import PRETRAINED
 from common.backbones.modes import evaluating
-from common.errors import ConfigError, MissingLibrary, suggest
+from common.errors import ConfigError, DataError, MissingLibrary, suggest
 
 # Vision transformers of the libraries take no other size as they are built.
 SIZE = 224
@@ -30,8 +31,19 @@ class Foreign(nn.Module):
         self.model, self.num_features = model, num_features
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns the features, ``(batch, num_features)``."""
-        return pooled_features(self.model, x)
+        """Returns the features, ``(batch, num_features)``.
+
+        Raises:
+            DataError: Images of a size that the network does not take.
+        """
+        try:
+            return pooled_features(self.model, x)
+        except (AssertionError, ValueError) as error:
+            height, width = x.shape[2:]
+            raise DataError(
+                f"data.views: images of {height} x {width} pixels are not what this network takes: "
+                f"{error}"
+            ) from error
 
 
 class ForeignMap(Foreign):
@@ -89,6 +101,9 @@ def torchvision_backbone(network: str, pretrained: bool = False, **options: Any)
 def timm_backbone(network: str, pretrained: bool = False, **options: Any) -> nn.Module:
     """Returns timm's ``network`` without its classifier.
 
+    A transformer's positions are interpolated at each image if timm can do so, and the arrays are
+    those of a file of weights; else once, for images of ``SIZE`` pixels.
+
     Raises:
         ConfigError: timm is not installed, no such network, or options that it does not take.
     """
@@ -101,8 +116,17 @@ def timm_backbone(network: str, pretrained: bool = False, **options: Any) -> nn.
     if not timm.is_model(network.partition(".")[0]):
         hint = suggest(network, timm.list_models()) if len(network) > 2 else ""
         raise ConfigError(f"method.backbone={name}: timm has no such network{hint[:60]}")
-    model = timm.create_model(network, pretrained=pretrained, num_classes=0, in_chans=channels)
-    return _measured(model, channels)
+    make = partial(
+        timm.create_model, network, pretrained=pretrained, num_classes=0, in_chans=channels
+    )
+    try:
+        return _measured(make(dynamic_img_size=True), channels)
+    except TypeError:  # of a network that has no such option
+        pass
+    try:
+        return _measured(make(), channels)
+    except (AssertionError, RuntimeError):  # of one that is built for another size
+        return _measured(make(img_size=SIZE), channels)
 
 
 def hugging_face_backbone(network: str, pretrained: bool = False, **options: Any) -> nn.Module:

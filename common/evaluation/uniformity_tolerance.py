@@ -7,6 +7,7 @@ from torch import Tensor
 
 from common.backbones.modes import evaluating
 from common.evaluation.features import ImageInputs
+from common.evaluation.frozen import require_finite
 from common.evaluation.image_config import UniformityToleranceConfig
 from common.evaluation.scores import keep
 from common.losses.precision import unit
@@ -57,9 +58,9 @@ def evaluate_uniformity_tolerance(
 
 
 def contrasted(module: Any, images: Tensor) -> Tensor:
-    """Returns unit rows of what is contrasted, in float64 on the CPU."""
+    """Returns unit rows of what is contrasted, in float64 on the CPU; raises where one is NaN."""
     encode = getattr(module, "project", module.embed)
-    z = unit(encode(images).cpu().double())
+    z = require_finite(unit(encode(images).cpu().double()))
     heads = z.shape[1:-1].numel()
     return z.flatten(1) / heads**0.5
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from common.backbones.foreign import HEADS, Foreign
+from common.backbones.foreign import HEADS
 from common.backbones.modes import evaluating
 from common.backbones.published import COUNTERS, check_fit, read_state_dict
 from common.config.files import file_digest
@@ -316,28 +316,10 @@ def _network(library: str, name: str, pretrained: bool) -> Embedding:
         stated = getattr(model.visual, "image_mean", None), getattr(model.visual, "image_std", None)
         return Embedding(model, [*(stated[0] or MEAN)], [*(stated[1] or STD)])
     options = {"channels": 3, "width": 1, "stem": "imagenet"}
-    try:
-        network = BACKBONES.get(f"{library}:{name}")(pretrained=pretrained, **options)
-    except (AssertionError, RuntimeError):  # of a network that was built for another size of images
-        if library != "timm":
-            raise
-        network = _resized(name, pretrained)
+    network = BACKBONES.get(f"{library}:{name}")(pretrained=pretrained, **options)
     stated_by_timm = getattr(network.model, "pretrained_cfg", None) or {}
     mean, std = stated_by_timm.get("mean", MEAN), stated_by_timm.get("std", STD)
     return Embedding(network, [*mean], [*std])
-
-
-def _resized(name: str, pretrained: bool) -> Foreign:
-    """Returns timm's network with its positions interpolated for images of ``SIZE`` pixels."""
-    import timm
-
-    model: Any
-    options: dict[str, Any] = {"pretrained": pretrained, "num_classes": 0}
-    try:  # At each image, so that the arrays are those of a file of weights.
-        model = timm.create_model(name, dynamic_img_size=True, **options)
-    except TypeError:  # of a network that has no such option
-        model = timm.create_model(name, img_size=SIZE, **options)
-    return Foreign(model, model.num_features)
 
 
 def load_own(path: Path, name: str, classes: tuple[type, ...] = ()) -> tuple[Any, str]:

@@ -7,6 +7,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.bounds import check_values
 from common.config.schema import OptimizerConfig
 from common.errors import ConfigError
 from common.optim.build import configure
@@ -71,7 +72,12 @@ class PaperModule(LightningModule):
             optimizer: The optimizer's.
             facts: Of the data.
             own: The user's own networks by argument, whose classes alone are kept.
+
+        Raises:
+            ConfigError: A value that no recipe may give, such as a temperature of 0.
         """
+        check_values(method, "method")
+        check_values(optimizer, "optimizer")
         parts = {"method": method, "optimizer": optimizer, "facts": facts}
         plain = {name: part and asdict(part, dict_factory=_listed) for name, part in parts.items()}
         names = {name: type(part).__name__ for name, part in own.items() if part is not None}
@@ -146,7 +152,10 @@ def restored(kind: type, values: dict[str, Any], source: str) -> Any:
     try:
         return kind(**values)
     except TypeError as error:
-        raise ConfigError(f"{source}: holds settings of another version: {error}") from None
+        raise ConfigError(
+            f"{source}: its settings are not of {kind.__name__}, but of another paper or version "
+            f"({error})"
+        ) from None
 
 
 def _part(kind: Any, value: Any, source: str) -> Any:

@@ -159,8 +159,8 @@ def attract(p1: Tensor, z1: Tensor, p2: Tensor, z2: Tensor, phi: Phi, rule: Rule
             parts = [pull, nothing, 2 * omega(tau, p.shape[2]), nothing]
             directions.append(torch.stack(parts, 2).transpose(0, 1))
             taus.append(tau.detach().T)
-    terms = torch.stack(directions, 1)  # (heads, 2, batch, 4)
-    loss = rule.weigh(terms).mean((1, 2)).sum()
+        terms = torch.stack(directions, 1)  # (heads, 2, batch, 4)
+        loss = rule.weigh(terms).mean((1, 2)).sum()
     return Result(loss, terms.detach(), torch.cat(taus, 1).unsqueeze(1))
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from common.backbones.modes import evaluating
 from common.errors import DataError
 from common.evaluation.features import ImageInputs
+from common.evaluation.frozen import require_finite
 from common.evaluation.scores import keep
 from papers.amcl.config import PairAucConfig
 
@@ -33,6 +34,7 @@ def evaluate_pair_auc(inputs: ImageInputs, settings: PairAucConfig, seed: int) -
 
     Raises:
         DataError: A single image, which has no negatives.
+        LikewiseError: A cosine is NaN.
     """
     if inputs.module is None:
         return {}
@@ -58,16 +60,15 @@ def unit_heads(z: Any) -> Tensor:
 
 
 def pair_area(first: Tensor, second: Tensor) -> float:
-    """Returns the area for the two views of each image, ``(num, dim)``; NaN where one is not.
+    """Returns the area for the two views of each image, ``(num, dim)``.
 
     Raises:
         DataError: If ``num`` is 1.
+        LikewiseError: A cosine is NaN.
     """
     if len(first) < 2:
         raise DataError("evaluation.pair_auc: one tested image has no other to differ from")
-    cosines = first @ second.T
+    cosines = require_finite(first @ second.T, "cosines of views")
     keep("pair-auc", cosines)
-    if not bool(cosines.isfinite().all()):
-        return float("nan")
     is_positive = torch.eye(len(first), dtype=torch.bool)
     return 100 * float(roc_auc_score(is_positive.flatten(), cosines.flatten()))

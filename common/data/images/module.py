@@ -1,5 +1,6 @@
 """The data module of all image papers."""
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -268,6 +269,8 @@ class ImageData(RunData):
     def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
         """Embeds a user's own images, a folder or an npz, without views.
 
+        Of files those that cannot be read are left out with a warning, if ``data.skip_unreadable``.
+
         Returns:
             ``embeddings`` (num, dim), and ``ids`` and ``labels`` (num,) where they are known.
 
@@ -281,7 +284,12 @@ class ImageData(RunData):
             images, known = READERS.get("images")(path, (channels, height, width))
             split = Split(images, torch.zeros(len(images)))
         else:
-            split, known = READERS.get("image-files")(path)
+            listed, known = READERS.get("image-files")(path)
+            kept, left_out = READERS.get("readable-images")({"test": listed}, self.config)
+            split = kept["test"]
+            known = {name: rows[split.index.numpy()] for name, rows in known.items()}
+            if left_out:
+                warnings.warn(f"{path}{left_out}", stacklevel=2)
         device = next(module.parameters()).device
         whole = EvaluatedImages(split, self.config).whole(device)
         h = torch.cat([embed_frozen(module, part).cpu() for part in whole])

@@ -87,7 +87,7 @@ CASES: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
     "spread": (lambda a, b: [alignment(a, b), uniformity(a), cross_uniformity(a, b)], PAIR),
     "amcl, views": (lambda a, b: amcl.contrast_views(a, b, PHI, RULE), HEADS),
     "amcl, queue": (lambda a, b: amcl.contrast_queue(a, b, b.swapaxes(0, 1), PHI, RULE), HEADS),
-    # Not `attract`: its terms are weighed outside of its guard, in a product that is halved.
+    "amcl, nothing pushes": (lambda p, z: amcl.attract(p, z, z, p, PHI, RULE), HEADS),
     "amcl, channels": (lambda a, b: amcl.decorrelate(a, b, PHI_OF_CHANNELS, amcl.Rule()), HEADS),
     "amcl, network": (lambda u: PHI(u.float()), PAIR[:1]),
     "autotcl": (lambda a, b: [autotcl.info_nce(a, b), autotcl.mmd(a, b)], PAIR),

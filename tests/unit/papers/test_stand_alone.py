@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from common.backbones.text_config import EncoderConfig
+from common.config.schema import OptimizerConfig
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.module import GraphData
 from common.data.images.config import ImageFacts
@@ -302,3 +303,26 @@ def test_arguments_replace_what_a_checkpoint_tells_and_stand_in_where_it_tells_n
         SwAV.load_from_checkpoint(path)
     loaded = SwAV.load_from_checkpoint(path, method=module.method)
     assert torch.equal(loaded.eval()(*inputs), module.eval()(*inputs))
+
+
+def test_what_no_recipe_may_give_is_refused_in_python_too():
+    for method, optimizer, message in (
+        ({"temperature": 0.0}, {}, "^method.temperature=0.0: must be above 0"),
+        ({"assignment": "sofd"}, {}, r"^method.assignment=.sofd.: .* did you mean 'soft'"),
+        ({}, {"name": "sdg"}, r"^optimizer.name=.sdg.: .* did you mean 'sgd'"),
+        ({}, {"lr": float("nan")}, r"^optimizer.lr=NaN: a finite number"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            SwAV(SwAVConfig(**SMALL, **method), OptimizerConfig(**optimizer))
+    encoder = EncoderConfig(dropout=-1.0)
+    with pytest.raises(ConfigError, match=r"^method.encoder.dropout=-1.0: must be at least 0"):
+        SimCSE(SimCSEConfig(encoder=encoder))
+
+
+def test_a_checkpoint_of_another_paper_is_told(tmp_path):
+    module, batch, _ = swav()
+    trainer = stock_trainer(tmp_path, max_epochs=1)
+    trainer.fit(module, loader(batch))
+    path = trainer.checkpoint_callback.best_model_path
+    with pytest.raises(ConfigError, match="its settings are not of AMCLConfig, but of another"):
+        AMCL.load_from_checkpoint(path)

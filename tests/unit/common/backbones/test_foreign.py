@@ -123,6 +123,16 @@ def test_a_network_of_timm():
         make("timm:resnet19")
 
 
+def test_images_of_another_size_than_a_transformer_of_timm_was_built_for():
+    pytest.importorskip("timm")
+    for size in (96, 224, 384):
+        assert make("timm:vit_tiny_patch16_384")(torch.rand(1, 3, size, size)).shape == (1, 192)
+    once = make("timm:cait_xxs24_384")  # whose positions timm interpolates as it is built
+    assert once(torch.rand(1, 3, 224, 224)).shape == (1, 192)
+    with pytest.raises(DataError, match=r"data.views: images of 96 x 96 .* model \(224\)"):
+        once(torch.rand(1, 3, 96, 96))
+
+
 def test_a_folder_of_transformers(tmp_path):
     transformers = pytest.importorskip("transformers")
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}

@@ -7,6 +7,7 @@ from torch import nn
 from common.data.images.config import ImageConfig, ViewConfig
 from common.data.images.evaluation import DenseImages, EvaluatedImages
 from common.data.images.sets import Split
+from common.errors import LikewiseError
 from common.evaluation import uniformity_tolerance as measured
 from common.evaluation.features import ImageInputs
 from common.evaluation.image_config import UniformityToleranceConfig
@@ -97,3 +98,10 @@ def test_of_several_heads_the_mean_cosine_counts():
 def test_what_learns_nothing_is_not_measured():
     inputs = make_inputs(None)
     assert evaluate_uniformity_tolerance(inputs, UniformityToleranceConfig(), 0) == {}
+
+
+def test_a_network_that_diverged_is_told():
+    network = Encoder()
+    network.shift.data.fill_(torch.nan)
+    with pytest.raises(LikewiseError, match=r"embeddings: .* NaN"):
+        evaluate_uniformity_tolerance(make_inputs(network), UniformityToleranceConfig(), 0)

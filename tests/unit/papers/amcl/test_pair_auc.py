@@ -1,5 +1,3 @@
-import math
-
 import pytest
 import torch
 from torch import nn
@@ -8,7 +6,7 @@ from common.config.recipe import load_recipe
 from common.data.images.config import ImageConfig, ViewConfig
 from common.data.images.evaluation import DenseImages, EvaluatedImages
 from common.data.images.sets import Split
-from common.errors import ConfigError, DataError
+from common.errors import ConfigError, DataError, LikewiseError
 from common.evaluation.features import ImageInputs
 from common.evaluation.run_protocols import run_protocols
 from papers.amcl.config import PairAucConfig
@@ -111,8 +109,8 @@ def test_what_cannot_be_measured():
     with pytest.raises(DataError, match="one tested image has no other"):
         evaluate_pair_auc(make_inputs(Encoder(), num=1), PairAucConfig(), 0)
     diverged = Encoder(lambda images: torch.full((len(images), 4), torch.nan))
-    found = evaluate_pair_auc(make_inputs(diverged), PairAucConfig(), 0)
-    assert math.isnan(found["pair_auc_head"])
+    with pytest.raises(LikewiseError, match=r"cosines of views: .* NaN"):
+        evaluate_pair_auc(make_inputs(diverged), PairAucConfig(), 0)
 
 
 def test_it_is_a_protocol_without_labels():

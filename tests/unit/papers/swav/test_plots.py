@@ -43,7 +43,8 @@ def test_prototypes_are_shown_with_their_images(data, name):
 
 
 def test_one_prototype_alone_is_said_as_one(data):
-    module = DeepClusterV2(DeepClusterConfig(**SMALL, num_prototypes=[1, 5]), facts=data.facts)
+    module = DeepClusterV2(DeepClusterConfig(**SMALL, num_prototypes=[2, 5]), facts=data.facts)
+    assert not module.prototypes.any(), "so that the first is the nearest to all"
     with torch.no_grad():
         figure = draw(module.eval(), data)["prototypes"]()
     assert figure.get_suptitle().replace("\n", " ").endswith("; 1 is nearest to some image")

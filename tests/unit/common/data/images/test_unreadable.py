@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 from PIL import Image
+from torch import nn
 
 from common.data.images.config import ImageConfig
+from common.data.images.module import ImageData
 from common.data.images.readers import unreadable
 from common.data.images.readers.files import image_folder
 from common.data.images.readers.unreadable import keep_readable
@@ -26,6 +28,18 @@ def test_what_is_left_out_is_named_also_when_it_was_found_before(config, tmp_pat
         kept, words = keep_readable(image_folder(config), config)
         assert sum(map(len, kept.values())) == 4
         assert words == "; left out 1 unreadable: page.jpg"
+
+
+def test_a_run_embeds_what_it_could_read_of_its_own_folder(config, tmp_path, packing):
+    for number, image in enumerate(packing.random(4)):
+        (tmp_path / f"images/{number}.png").write_bytes(packing.encode(image))
+    (tmp_path / "images/1b.jpg").write_text("<html>")
+    module = nn.Linear(1, 1)
+    module.embed = lambda images: images.mean((2, 3))
+    with pytest.warns(UserWarning, match=r"images; left out 1 unreadable: 1b.jpg"):
+        found = ImageData(config, 0).embed_path(module, tmp_path / "images")
+    assert found["ids"].tolist() == ["0.png", "1.png", "2.png", "3.png"]
+    assert found["embeddings"].shape == (4, 3)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
