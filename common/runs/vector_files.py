@@ -31,6 +31,7 @@ SIDES = (("first", "second"), ("sentence1", "sentence2"), ("image", "text"))
 SCORES = ("scores", "score")
 PARTS = ("split", "splits")
 NAMES = ("ids", "id", "")  # pandas writes its index under no name
+KNOWN = {*CLASSES, *NUMBERS, *SCORES, *PARTS, *NAMES, *TEXTS, *VECTORS, *sum(SIDES, ())}
 # The share of each class that is tested where nothing says which rows are.
 TESTED = 0.25
 
@@ -92,13 +93,12 @@ def _joined(path: Path, columns: Arrays, place: Callable[[int], str]) -> Arrays:
 
     Messages name a row by its ``place``.
     """
-    told = {*CLASSES, *NUMBERS, *SCORES, *PARTS, *NAMES, *TEXTS, *VECTORS, *sum(SIDES, ())}
     plain = {
-        n: x for n, x in columns.items() if n not in told and x.ndim == 1 and x.dtype.kind in "fiu"
+        n: x for n, x in columns.items() if n not in KNOWN and x.ndim == 1 and x.dtype.kind in "fiu"
     }
     rest = {name: x for name, x in columns.items() if name not in plain}
     numbered = _numbered(plain)
-    unread = [name for name in rest if name not in told]
+    unread = [name for name in rest if name not in KNOWN]
     whole = any({*names} <= {*rest} for names in (*zip((*VECTORS, *TEXTS)), *SIDES))
     sides = [side for pair in SIDES if {*pair} <= {*numbered} for side in pair]
     for name in (*CLASSES, *NUMBERS, *sides):
@@ -170,6 +170,13 @@ def as_vectors(path: Path, tested: Path | None, encode: Encode | None, seed: int
         train, test = _numbered_alike(both)
         return Vectors(test, *validated(train))
     found = from_arrays(path, arrays, encode, seed)
+    unread = [name for name in arrays if name not in KNOWN]
+    if unread and not (found.train or found.pairs or found.partners):
+        warnings.warn(
+            f"{path}: {', '.join(unread)} is not read, and no row has a label; arrays of labels "
+            f"are called {', '.join((*CLASSES, *NUMBERS))}",
+            stacklevel=2,
+        )
     names = (*TEXTS, *sum(SIDES, ()))
     texts = encode is not None and any(arrays[n].dtype.kind in "US" for n in names if n in arrays)
     return replace(found, sentences=texts)

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -63,11 +64,17 @@ def read_array(path: Path) -> Any:
 def read_rows(path: Path, name: str) -> tuple[Array, dict[str, Array]]:
     """Returns the array ``name`` of a user's npz, and ``ids`` and ``labels`` where it has them.
 
+    Warns of arrays of any other name, which are not read.
+
     Raises:
         DataError: As `read_arrays`, and for ids or labels that are not one for each row.
     """
     known = read_arrays(path, name, optional=("ids", "labels"))
     rows = known.pop(name)
+    with np.load(path) as file:
+        if unread := [held for held in file.files if held not in (name, *known)]:
+            said = f"{path}: {', '.join(unread)} is not read, only {name}, ids and labels are"
+            warnings.warn(said, stacklevel=2)
     for kind, array in known.items():
         if array.shape != rows.shape[:1]:
             raise DataError(f"{path}: {kind} {array.shape} must be one for each row of {name}")

@@ -1,7 +1,7 @@
 """Which images of a folder are which split: split folders, class folders or tar shards. No torch.
 
 ```
-folder/train/<class>/*.JPEG   folder/val/<class>/*.JPEG   (test, or training, validation, testing)
+folder/train/<class>/*.JPEG   folder/val/<class>/*.JPEG   (test, or training, val_images, test2017)
 folder/train/*.tar            folder/val/*.tar            or folder/*train*.tar, folder/*val*.tar
 folder/...                    anything else is one split
 ```
@@ -26,6 +26,8 @@ SPLITS = {
     "val": ("val", "valid", "validation"),
     "test": ("test", "testing"),
 }
+# What may follow the name of a split.
+ENDING = re.compile(r"[ _-]?(?:images|imgs|data|set)?[ _-]?\d*$")
 # What a folder may be called that is meant as a split.
 SPLIT_LIKE = re.compile(
     "(?<![a-z])(?:train|val|valid|validation|test|dev|eval|evaluation)(?:ing)?(?:set)?(?![a-z])"
@@ -71,7 +73,7 @@ class Listed:
 def find_parts(folder: Path) -> dict[str, Part]:
     """Returns the parts of ``folder`` by split; ``{"train": ...}`` if it shows no splits.
 
-    Names of splits are known in capitals, too.
+    Names of splits are known in capitals, and with ``_images`` or a number behind them, too.
 
     Raises:
         DataError: No such folder, or splits in it that are named otherwise or twice.
@@ -83,7 +85,7 @@ def find_parts(folder: Path) -> dict[str, Part]:
     parts: dict[str, Part] = {}
     num_named = 0
     for split, names in SPLITS.items():
-        named = sorted(path for path in below if path.name.lower() in names)
+        named = sorted(path for path in below if ENDING.sub("", path.name.lower()) in names)
         pattern = f"(?:^|[^a-z])(?:{'|'.join(names)})"
         own = [path for path in shards if re.search(pattern, path.stem.lower())]
         num_named += bool(named)

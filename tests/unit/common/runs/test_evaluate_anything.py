@@ -130,6 +130,12 @@ def test_vectors_alone_are_read_whichever_ending_of_numpys_they_have(tmp_path):
     assert as_vectors(tmp_path / "a.npz", None, None, 0).measured.x.shape == (90, 8)
 
 
+def test_labels_under_a_name_that_nothing_reads_are_pointed_at(tmp_path):
+    path = wrote(tmp_path / "a.npz", x=X, species=Y)
+    with pytest.warns(UserWarning, match="a.npz: species is not read, .* labels are called labels"):
+        assert as_vectors(path, None, None, 0).train is None
+
+
 def test_words_of_a_split_are_those_that_folders_of_images_have(tmp_path):
     split = np.where(np.arange(90) < 60, "Training", np.where(np.arange(90) < 70, "valid", "TEST"))
     told = as_vectors(wrote(tmp_path / "a.npz", x=X, targets=X[:, 0], split=split), None, None, 0)

@@ -61,8 +61,16 @@ def test_ids_are_names_in_the_folder_and_a_split_is_no_label(tmp_path):
         assert split.source.name(int(split.index[row])).endswith(name)
 
 
-@pytest.mark.parametrize("names", [("Train", "Test"), ("TRAINING", "Validation")])
-def test_splits_are_known_in_capitals(tmp_path, names):
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Train", "Test"),
+        ("TRAINING", "Validation"),
+        ("train2017", "val2017"),
+        ("train_images", "test-set"),
+    ],
+)
+def test_splits_are_known_in_capitals_and_with_what_often_follows(tmp_path, names):
     for name in names:
         for kind in ("cats", "dogs"):
             save(tmp_path / name / kind / "a.png", noise(9, 9, 3))
@@ -81,7 +89,7 @@ def test_shards_of_splits_are_known_in_capitals(tmp_path):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("train_images", "test_images"), "test_images, train_images would be.* take other fold"),
+        (("train_faces", "test_faces"), "test_faces, train_faces would be.* take other fold"),
         (("training_set", "trainset"), "training_set, trainset would be"),
         (("train", "dev"), "dev, train would be .*; name splits train/, val/ and test/"),
         (("train", "training"), "train, training would be"),
@@ -122,6 +130,11 @@ def test_ids_and_labels_of_an_npz_are_passed_on(tmp_path):
     np.savez(tmp_path / "mine.npz", images=noise(2, 20, 20), ids=["b", "a"], labels=[1, 0])
     known = read_own(tmp_path / "mine.npz", GREY)[1]
     assert (known["ids"].tolist(), known["labels"].tolist()) == (["b", "a"], [1, 0])
+    np.savez(tmp_path / "mine.npz", images=noise(2, 20, 20), ids=["b", "a"], species=[1, 0])
+    with pytest.warns(
+        UserWarning, match="mine.npz: species is not read, only images, ids and labels"
+    ):
+        assert [*read_own(tmp_path / "mine.npz", GREY)[1]] == ["ids"]
     np.savez(tmp_path / "mine.npz", images=noise(2, 20, 20), ids=["b"])
     with pytest.raises(DataError, match=r"mine.npz: ids"):
         read_own(tmp_path / "mine.npz", GREY)
