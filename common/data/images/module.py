@@ -286,8 +286,8 @@ class ImageData(RunData):
         else:
             listed, known = READERS.get("image-files")(path)
             kept, left_out = READERS.get("readable-images")({"test": listed}, self.config)
+            known = {name: rows[kept["test"].index.numpy()] for name, rows in known.items()}
             split = kept["test"]
-            known = {name: rows[split.index.numpy()] for name, rows in known.items()}
             if left_out:
                 warnings.warn(f"{path}{left_out}", stacklevel=2)
         device = next(module.parameters()).device
