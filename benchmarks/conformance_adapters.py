@@ -132,7 +132,7 @@ def _(q: Tensor, k: Tensor, queue: Tensor, temperature: float) -> Tensor:
 
 @adapts("likewise", "queue", "enqueue")
 def _(keys: Tensor, length: int) -> Tensor:
-    from common.methods.queue import enqueue
+    from common.methods.moco import enqueue
 
     queue, start = keys.new_zeros(length, keys.shape[-1]), torch.zeros((), dtype=torch.long)
     for batch in keys:

@@ -98,13 +98,10 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise DataError(f"{path}: not readable as an .npz or a saved state_dict") from None
     if isinstance(content, dict):
         content = next((content[key] for key in ("state_dict", "model") if key in content), content)
-    if not isinstance(content, dict) or not content or not _all_tensors(content):
+    arrays = content.values() if isinstance(content, dict) else ()
+    if not arrays or not all(isinstance(array, Tensor) for array in arrays):
         raise DataError(f"{path}: holds no state_dict of tensors")
     return content
-
-
-def _all_tensors(content: dict[str, Any]) -> bool:
-    return all(isinstance(value, Tensor) for value in content.values())
 
 
 def to_detectron2(state: dict[str, Tensor]) -> dict[str, Tensor]:

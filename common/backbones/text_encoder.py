@@ -186,7 +186,11 @@ def build_text_encoder(config: EncoderConfig, facts: Any) -> TextEncoder:
     if config.checkpoint is not None:
         encoder = read_encoder(find_folder(config.checkpoint, KEY), config.dropout)
     else:
-        _check_sizes(config)
+        if config.dim % config.heads:
+            raise ConfigError(
+                f"method.encoder.heads={config.heads}: does not divide "
+                f"method.encoder.dim={config.dim}"
+            )
         encoder = TextEncoder(facts.num_words, config)
     num_words = encoder.embeddings.word_embeddings.num_embeddings
     if num_words < facts.num_words:
@@ -200,13 +204,6 @@ def build_text_encoder(config: EncoderConfig, facts: Any) -> TextEncoder:
         )
     found: TextEncoder = as_encoder(encoder)
     return found
-
-
-def _check_sizes(config: EncoderConfig) -> None:
-    if config.dim % config.heads:
-        raise ConfigError(
-            f"method.encoder.heads={config.heads}: does not divide method.encoder.dim={config.dim}"
-        )
 
 
 def read_encoder(folder: Path, dropout: float | None = None) -> TextEncoder:

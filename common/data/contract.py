@@ -112,20 +112,13 @@ class RunData(KeyedData, ABC):
     take ``read`` as well, a function in place of the reader that ``config.name`` stands for. With
     Lightning's own ``train_dataloader`` the abstract methods are what a class must write. The
     others have a default that asks nothing and says nothing.
-
-    Args:
-        seed: With the epoch, the seed of the order.
-        batch_size: The global one; None where a class says itself how many samples a step has.
     """
 
     # References that `references` can give, for `evaluation.references`.
     reference_names: tuple[str, ...] = ()
-
-    def __init__(self, seed: int, batch_size: int | None) -> None:
-        super().__init__(seed, batch_size)
-        # 16 hex digits over the loaded data, the same on every machine: records are grouped by it,
-        # and a run is resumed and evaluated on no other data.
-        self.fingerprint = ""
+    # 16 hex digits over the loaded data, the same on every machine: records are grouped by it, and
+    # a run is resumed and evaluated on no other data.
+    fingerprint = ""
 
     @abstractmethod
     def load(self) -> None:

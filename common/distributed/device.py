@@ -37,6 +37,10 @@ class HostCopy(Generic[T]):
         return value
 
 
+# Of whole numbers, such as seeds and positions.
+WHOLE_NUMBER: HostCopy[int] = HostCopy(int)
+
+
 def on_device(values: Tensor, device: torch.device) -> Tensor:
     """Returns ``values`` on ``device``; on the way to a GPU nobody waits for what runs there."""
     if device.type == "cuda" and values.device.type == "cpu":

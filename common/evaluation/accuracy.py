@@ -26,12 +26,11 @@ class Curve:
     def __init__(self) -> None:
         self.points: list[tuple[float, float]] = []
 
-    def add(self, scores: Tensor, labels: Tensor) -> float:
-        """Adds an epoch's ``scores (num, classes)``; returns its top-1."""
+    def add(self, scores: Tensor, labels: Tensor) -> None:
+        """Adds an epoch's ``scores (num, classes)``."""
         keep("epoch", scores)
         labels = labels.to(scores.device)
         self.points.append((percent_within(scores, labels, 1), percent_within(scores, labels, 5)))
-        return self.points[-1][0]
 
     def metrics(self, name: str) -> dict[str, float]:
         """Returns the last top-1, the best one, and the top-5 of the (first) best epoch."""

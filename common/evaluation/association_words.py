@@ -4,7 +4,6 @@ The lists are our own. They show what a test does; whoever draws conclusions abo
 encoder needs lists of their own, made for their question and language.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,8 +74,9 @@ TESTS = {
 def known_tests(inputs: Any, own: str | None) -> tuple[dict[str, WordTest], list[str]]:
     """Returns the tests without words that the tokeniser does not know: to it they are all one.
 
-    Both sets keep as many words as the smaller one. A test that keeps fewer than two of a list is
-    left out. What was left out is told in the second part, a line each.
+    A word is known if each of its parts is. Both sets keep as many words as the smaller one. A test
+    that keeps fewer than two of a list is left out. What was left out is told in the second part, a
+    line each.
 
     Args:
         inputs: Has ``encode``, which cuts texts into tokens, and ``unknown``, the unknown's token.
@@ -89,7 +89,7 @@ def known_tests(inputs: Any, own: str | None) -> tuple[dict[str, WordTest], list
     found, notes = {}, []
     for name, test in tests.items():
         first, second, toward, away = (
-            known_words(inputs, words)
+            tuple(word for word in words if inputs.unknown not in inputs.encode([word]).ids)
             for words in (test.first, test.second, test.toward, test.away)
         )
         count = min(len(first), len(second))
@@ -103,8 +103,3 @@ def known_tests(inputs: Any, own: str | None) -> tuple[dict[str, WordTest], list
             test, first=first[:count], second=second[:count], toward=toward, away=away
         )
     return found, notes
-
-
-def known_words(inputs: Any, words: Sequence[str]) -> tuple[str, ...]:
-    """Returns the ``words`` of which the tokeniser knows every part."""
-    return tuple(word for word in words if inputs.unknown not in inputs.encode([word]).ids)

@@ -1,6 +1,7 @@
 """How far a few labels go: nearest neighbour and logistic regression on small draws."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,14 +62,19 @@ def draw_rows(labels: Tensor, num: int, generator: torch.Generator) -> Tensor:
 
 def _logistic(few: FeatureSet, inverse_penalty: float) -> float:
     few = _within_span(few)
-    model = LogisticRegression(C=inverse_penalty, max_iter=200)
-    with warnings.catch_warnings():
-        # 200 iterations settle the accuracy; the last digits of the loss do not matter.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(few.train_x.cpu().numpy(), few.train_y.cpu().numpy())
+    train_x, train_y = few.train_x.cpu().numpy(), few.train_y.cpu().numpy()
+    model = fit_logistic(train_x, train_y, inverse_penalty, 200)
     test_x, test_y = few.test_x.cpu().numpy(), few.test_y.cpu().numpy()
     keep("few-label", lambda: model.decision_function(test_x))
     return 100 * float(model.score(test_x, test_y))
+
+
+def fit_logistic(x: Any, y: Any, c: float, iterations: int) -> LogisticRegression:
+    """Returns the fitted classifier of ``x (num, dim)`` and ``y (num,)``, arrays on the CPU."""
+    with warnings.catch_warnings():
+        # So many iterations settle the accuracy; the last digits of the loss do not matter.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return LogisticRegression(C=c, max_iter=iterations).fit(x, y)
 
 
 def _within_span(few: FeatureSet) -> FeatureSet:

@@ -3,7 +3,6 @@
 from copy import deepcopy
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.backbones.modes import evaluating, training
@@ -12,6 +11,7 @@ from common.distributed.draws import keyed_generator
 from common.evaluation.accuracy import Curve
 from common.evaluation.features import ImageInputs
 from common.evaluation.image_config import FinetuneConfig
+from common.evaluation.linear_sgd import step_on_labels
 from common.evaluation.progress import show_progress, tell
 from common.losses.precision import upcast
 
@@ -89,23 +89,13 @@ def _finetune(
                 for images, labels in batches:
                     # Batch norm cannot measure a single image.
                     if len(labels) > 1:
-                        _step(network, optimizer, images, labels)
+                        step_on_labels(network, optimizer, images, labels)
                     advance(len(labels), f"epoch {epoch + 1}/{settings.epochs}")
             schedule.step()
             with evaluating(network):
                 scores = [network(images) for images in inputs.test.whole(inputs.device)]
             curve.add(torch.cat(scores), inputs.test.labels)
     return curve
-
-
-def _step(
-    network: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
-) -> None:
-    with torch.enable_grad():
-        loss = F.cross_entropy(network(images), labels)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
 
 
 class _Classifier(nn.Module):

@@ -1,6 +1,6 @@
 """Retrieval between two sides by cosine, as between images and captions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -69,17 +69,13 @@ def percent_below(ranks: Tensor, k: int) -> float:
 
 
 def _ranks(queries: Tensor, items: Tensor, right: Right, chunk: int) -> Tensor:
-    return torch.cat(
-        [rank_of_best(scores, right(rows)) for rows, scores in _scores(queries, items, chunk)]
-    )
-
-
-def _scores(queries: Tensor, items: Tensor, chunk: int) -> Iterator[tuple[slice, Tensor]]:
+    ranks = []
     for start in range(0, len(queries), chunk):
         rows = slice(start, start + chunk)
         scores = queries[rows] @ items.T
         keep("image-text-retrieval", scores)
-        yield rows, scores
+        ranks.append(rank_of_best(scores, right(rows)))
+    return torch.cat(ranks)
 
 
 def _true(scenes: NDArray[np.int64], said: NDArray[np.int64]) -> Right:

@@ -50,15 +50,22 @@ def evaluate_linear_sgd(
         for epoch in range(settings.epochs):
             text = f"epoch {epoch + 1}/{settings.epochs}"
             for x, y in _features(inputs, settings, (seed, LINEAR_SGD_STREAM + epoch)):
-                with torch.enable_grad():
-                    loss = F.cross_entropy(head(x), y)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
+                step_on_labels(head, optimizer, x, y)
                 advance(len(y), text)
             schedule.step()
             curve.add(head(test_x), inputs.test.labels)
     return curve.metrics("linear_sgd")
+
+
+def step_on_labels(
+    network: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, labels: Tensor
+) -> None:
+    """Takes a step on the cross-entropy of ``network(x) (batch, classes)`` and ``labels``."""
+    with torch.enable_grad():
+        loss = F.cross_entropy(network(x), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
 
 
 def _make_head(inputs: ImageInputs, seed: int) -> nn.Linear:

@@ -191,23 +191,15 @@ def at_chance(vectors: Vectors, seed: int = 0) -> Vectors:
     """Returns random vectors of the same shapes in the place of all, with what is known of them."""
     generator = torch.Generator().manual_seed(seed)
 
-    def drawn(part: Part | None) -> Part | None:
-        if part is None:
-            return None
+    def drawn(part: Part) -> Part:
         x = torch.randn(part.x.shape, generator=generator)
         return replace(part, embed=lambda: x)
 
     pairs, partners = vectors.pairs, vectors.partners
     if pairs is not None:
-        first, second = drawn(pairs.first), drawn(pairs.second)
-        assert first is not None and second is not None
-        pairs = pairs._replace(first=first, second=second)
+        pairs = pairs._replace(first=drawn(pairs.first), second=drawn(pairs.second))
     if partners is not None:
-        other = drawn(partners.part)
-        assert other is not None
-        partners = partners._replace(part=other)
-    test = drawn(vectors.test)
-    assert test is not None
-    return Vectors(
-        test, drawn(vectors.train), drawn(vectors.val), drawn(vectors.whole), None, pairs, partners
-    )
+        partners = partners._replace(part=drawn(partners.part))
+    test, others = drawn(vectors.test), (vectors.train, vectors.val, vectors.whole)
+    train, val, whole = (part and drawn(part) for part in others)
+    return Vectors(test, train, val, whole, None, pairs, partners)

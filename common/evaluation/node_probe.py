@@ -1,6 +1,6 @@
 """The linear probe of HeCo and MEOW on frozen node embeddings; all probes in one tensor."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ class _Best:
 
     val: Tensor
     test: Tensor
-    logits: Tensor | None = field(default=None)
+    logits: Tensor | None = None
 
     def update(self, val: Tensor, test: Tensor, logits: Tensor | None = None) -> None:
         better = val > self.val

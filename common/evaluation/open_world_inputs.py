@@ -61,7 +61,7 @@ class OpenWorldInputs:
     @cached_property
     def features(self) -> Tensor:
         """Frozen features ``(num, dim)`` on the CPU."""
-        return self._map("embed") if self.module else self._map(None)
+        return self._map("embed")
 
     @cached_property
     def logits(self) -> Tensor:
@@ -69,9 +69,9 @@ class OpenWorldInputs:
         return self._map("predict")
 
     @torch.no_grad()
-    def _map(self, verb: str | None) -> Tensor:
+    def _map(self, verb: str) -> Tensor:
         rows = torch.arange(len(self.labels)).split(CHUNK)
-        if self.module is None or verb is None:
+        if self.module is None:
             return torch.cat([self.prepare(self.images[r]).flatten(1) for r in rows])
         device = next(self.module.parameters()).device
         function = getattr(self.module, verb)

@@ -118,16 +118,13 @@ class PairInputs:
     @property
     def vectors(self) -> Vectors:
         """Vectors of the split's images, whose partners are their captions."""
-        captions = Part(partial(self.text_vectors, self.captions))
+        captions, train = Part(partial(self.text_vectors, self.captions)), self.train
         return Vectors(
             Part(self.image_vectors, _classes(self.labels)),
-            None if self.train is None else self._training_images(self.train),
+            train and Part(partial(self.image_vectors, train.images), _classes(train.labels)),
             partners=Partners(captions, self.owner, ("image", "text"), self.truths),
             learnt=self.module is not None,
         )
-
-    def _training_images(self, train: CaptionedImages) -> Part:
-        return Part(partial(self.image_vectors, train.images), _classes(train.labels))
 
     def image_vectors(self, images: WholeImages | None = None) -> Tensor:
         """Returns ``(images, dim)``, unit rows on the CPU in float32 or wider.

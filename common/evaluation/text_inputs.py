@@ -65,11 +65,10 @@ class TextInputs:
     @property
     def vectors(self) -> Vectors:
         """Vectors of the split's texts, and states of their tokens where a module gives them."""
-        sentences = self.sentences()
-        whole = Part(partial(self.embed, sentences))
+        whole = Part(partial(self.embed, self.sentences()))
         test = whole if self.held_out is None else self._labelled(self.held_out)
         train = None if self.train is None else self._labelled(self.train)
-        states = None if self.module is None else lambda most: self.states(sentences.head(most))
+        states = None if self.module is None else self.states
         pairs = None
         if self.graded is not None:
             first, second = (Part(partial(self.embed, side)) for side in self.graded[:2])
@@ -105,9 +104,12 @@ class TextInputs:
         found: LabelledTexts = require_part(self.held_out, "a protocol of texts", "any")
         return found.texts
 
-    def states(self, store: TokenStore, size: int = CHUNK) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yields last states (texts, tokens, dim) and mask, on the module's device."""
-        for _, hidden, mask in run_encoder(self.module, store, size):
+    def states(self, most: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields last states (texts, tokens, dim) and mask of the first ``most`` sentences.
+
+        They are on the module's device.
+        """
+        for _, hidden, mask in run_encoder(self.module, self.sentences().head(most)):
             yield hidden[-1], mask
 
 
@@ -125,11 +127,11 @@ def embed_store(module: Any, store: TokenStore) -> Tensor:
 
 @torch.no_grad()
 def run_encoder(
-    module: Any, store: TokenStore, size: int = CHUNK
+    module: Any, store: TokenStore
 ) -> Iterator[tuple[NDArray[np.int64], list[Tensor], Tensor]]:
     """Yields rows, the states of all layers and the mask, on the module's device."""
     with evaluating(module):
-        for rows, ids, mask in store.chunks(size, module.backbone.num_positions):
+        for rows, ids, mask in store.chunks(CHUNK, module.backbone.num_positions):
             here = mask.to(module.device)
             yield rows, module.backbone(ids.to(module.device), here), here
 

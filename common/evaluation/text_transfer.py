@@ -1,18 +1,15 @@
 """A classifier that learns from vectors of texts and is tested on those of images."""
 
-import warnings
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from common.distributed.draws import keyed_generator
 from common.evaluation.config import require_part
+from common.evaluation.few_label import fit_logistic
 from common.evaluation.pair_config import ADAPTERS, TextTransferConfig
 from common.evaluation.pair_inputs import CaptionedImages, PairInputs
 from common.evaluation.scores import keep
@@ -47,7 +44,7 @@ def evaluate_text_transfer(
         learn, apply = make_adapter(name, image, text, settings, generator)
         copies = 1 if learn is apply else settings.copies
         learnt = torch.cat([learn(text) for _ in range(copies)])
-        model = _fit(learnt, np.tile(targets, copies), settings.c)
+        model = fit_logistic(learnt.numpy(), np.tile(targets, copies), settings.c, 1000)
         keep("text-transfer", model.decision_function(images.numpy()))
         key = f"transfer_{name.replace('-', '_')}"
         found[f"{key}_image_top1"] = 100 * float(model.score(images.numpy(), labels))
@@ -91,14 +88,6 @@ def make_adapter(
         return unit(moved + settings.covariance_noise * draw(x))
 
     return covary, apply
-
-
-def _fit(vectors: Tensor, targets: NDArray[np.int64], c: float) -> LogisticRegression:
-    model = LogisticRegression(C=c, max_iter=1000)
-    with warnings.catch_warnings():
-        # So many iterations settle the accuracy; the last digits of the loss do not matter.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(vectors.numpy(), targets)
 
 
 def noisy(text: Tensor, noise: Tensor, weight: float) -> Tensor:

@@ -11,6 +11,7 @@ from common.evaluation.accuracy import percent_equal
 from common.evaluation.config import require_part
 from common.evaluation.pair_config import ZeroShotConfig
 from common.evaluation.pair_inputs import Classes, PairInputs
+from common.evaluation.retrieval import mean_by
 from common.evaluation.scores import keep
 from common.losses.precision import unit
 from common.registry import READERS
@@ -41,26 +42,28 @@ def evaluate_zero_shot(inputs: PairInputs, settings: ZeroShotConfig, seed: int) 
     images, labels = inputs.image_vectors(classes.images), torch.from_numpy(classes.labels)
     if settings.head == "descriptors":
         table = READERS.get("class-descriptions")(settings.table, classes.names)
-        texts, of = _flatten(
-            [[class_description(name, each) for each in table[name]] for name in table]
-        )
-        found = class_scores(images, _embed(inputs, texts), of, settings.aggregate)
+        each = [[class_description(name, text) for text in table[name]] for name in table]
+        how = settings.aggregate
     else:
-        found = class_scores(images, *_prompts(inputs, classes))
+        each = [[prompt.format(name) for prompt in classes.prompts] for name in classes.names]
+        how = "similarity"
+    of = torch.tensor([place for place, own in enumerate(each) for _ in own])
+    vectors = _embed(inputs, [text for own in each for text in own])
+    found = class_scores(images, vectors, of, how)
     keep("zero-shot", found)
     predicted = found.argmax(1)
     if settings.head == "differential":
         pairs = READERS.get("class-differences")(settings.table, len(classes.names))
         texts, told = _tell_apart(pairs)
-        prompts = unit(_class_means(*_prompts(inputs, classes)))
+        prompts = unit(mean_by(unit(vectors), of))
         best, scores = differential(images, prompts, _embed(inputs, texts), told, settings.k)
         keep("zero-shot differential", scores)
         predicted = best.gather(1, scores.argmax(1, keepdim=True))[:, 0]
     right = (predicted == labels).double()
-    each = [right[labels == name].mean().item() for name in labels.unique()]
+    means = [right[labels == name].mean().item() for name in labels.unique()]
     return {
         "zero_shot_top1": percent_equal(predicted, labels),
-        "zero_shot_class_mean": 100 * float(np.mean(each)),
+        "zero_shot_class_mean": 100 * float(np.mean(means)),
     }
 
 
@@ -75,9 +78,9 @@ def class_scores(images: Tensor, texts: Tensor, of: Tensor, how: str = "similari
             with the texts; a mean punishes classes whose texts are scattered.
     """
     if how == "similarity":
-        return unit(images) @ unit(_class_means(texts, of)).T
+        return unit(images) @ unit(mean_by(unit(texts), of)).T
     if how == "mean":
-        return unit(images) @ _class_means(texts, of).T
+        return unit(images) @ mean_by(unit(texts), of).T
     scores = unit(images) @ unit(texts).T
     found = scores.new_full((len(images), int(of.max()) + 1), -torch.inf)
     return found.scatter_reduce(1, of.expand_as(scores), scores, "amax")
@@ -138,26 +141,6 @@ def _texts_of(
             rows = [num_names + row for row in sides[place]] or [name]
             found[name] |= {number[row] for row in rows}
     return found
-
-
-def _class_means(texts: Tensor, of: Tensor) -> Tensor:
-    """Returns the mean of the unit texts of each class, ``(classes, dim)``."""
-    texts = unit(texts)
-    sums = texts.new_zeros(int(of.max()) + 1, texts.shape[1]).index_add(0, of, texts)
-    return sums / torch.bincount(of)[:, None]
-
-
-def _prompts(inputs: PairInputs, classes: Classes) -> tuple[Tensor, Tensor]:
-    """Returns vectors of all prompts, and the class of each."""
-    texts, of = _flatten(
-        [[prompt.format(name) for prompt in classes.prompts] for name in classes.names]
-    )
-    return _embed(inputs, texts), of
-
-
-def _flatten(texts: Sequence[Sequence[str]]) -> tuple[list[str], Tensor]:
-    of = torch.tensor([place for place, own in enumerate(texts) for _ in own])
-    return [text for own in texts for text in own], of
 
 
 def _embed(inputs: PairInputs, texts: Sequence[str]) -> Tensor:

@@ -32,14 +32,19 @@ def barlow_twins(
     """
     with torch.autocast(z1.device.type, enabled=False):
         x, y = (standardise(gather_with_grad(upcast(z)), unbiased_eps) for z in (z1, z2))
+        return distance_to_identity(x, y, off_diagonal_weight)
 
-        def row_loss(rows: slice, x: Tensor, y: Tensor) -> Tensor:
-            correlations = correlate(x[:, rows], y)
-            diagonal = correlations.diagonal(rows.start)
-            redundancy = correlations.square().sum() - diagonal.square().sum()
-            return (1 - diagonal).square().sum() + off_diagonal_weight * redundancy
 
-        return sum_over_row_chunks(row_loss, x.shape[1], CHUNK_ROWS, x, y)
+def distance_to_identity(x: Tensor, y: Tensor, off_diagonal_weight: float) -> Tensor:
+    """Returns `barlow_twins` of what is not standardised here: x and y, both ``(batch, dim)``."""
+
+    def row_loss(rows: slice, x: Tensor, y: Tensor) -> Tensor:
+        correlations = correlate(x[:, rows], y)
+        diagonal = correlations.diagonal(rows.start)
+        redundancy = correlations.square().sum() - diagonal.square().sum()
+        return (1 - diagonal).square().sum() + off_diagonal_weight * redundancy
+
+    return sum_over_row_chunks(row_loss, x.shape[1], CHUNK_ROWS, x, y)
 
 
 def standardise(z: Tensor, unbiased_eps: float | None = None) -> Tensor:

@@ -4,12 +4,27 @@ import torch
 from torch import Tensor
 
 from common.distributed.collectives import gather, rank
-from common.distributed.device import HostCopy, on_device
+from common.distributed.device import WHOLE_NUMBER, on_device
 from common.distributed.draws import keyed_generator
+from common.errors import DataError
 
 # A stream of its own: far beyond any epoch, so that no draw of views or order is repeated.
 PAIR_STREAM = 2**44
-_SEEDS: HostCopy[int] = HostCopy(int)
+
+
+def check_batch_labels(labels: Tensor, position: int) -> None:
+    """Raises `DataError` if an image of the batch has no label.
+
+    On a GPU a look is a wait: there the first batch speaks for the others.
+    """
+    if position > 0 and labels.device.type != "cpu":
+        return
+    unlabelled = int((labels < 0).sum())
+    if unlabelled:
+        raise DataError(
+            f"data.labelled_only: {unlabelled} of {len(labels)} images of a batch have no label; "
+            "true leaves them out"
+        )
 
 
 def arbitrary_partners(labels: Tensor, order: Tensor) -> Tensor:
@@ -46,7 +61,7 @@ def draw_partners(
     """
     if pairs == "identical":
         return labels
-    seed = _SEEDS.get(seed) if isinstance(seed, Tensor) else seed
+    seed = WHOLE_NUMBER.get(seed) if isinstance(seed, Tensor) else seed
     generator = keyed_generator(seed, PAIR_STREAM, batches_seen)
     everyone = gather(labels)
     own = slice(rank() * len(labels), (rank() + 1) * len(labels))

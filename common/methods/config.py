@@ -187,6 +187,29 @@ def check_one_size(recipe: Any, name: str) -> None:
         raise ConfigError(f"data.views: {name} takes views of one size, not of {sizes}")
 
 
+def check_plain_pairs(recipe: Any, name: str) -> None:
+    """Raises `ConfigError` unless there are images and their texts alone."""
+    for key, unused in (("num_strong", 0), ("hard_captions", []), ("hard_images", 0)):
+        value = getattr(recipe.data, key)
+        if value != unused:
+            raise ConfigError(f"data.{key}={value}: {name} takes images and their texts alone")
+
+
+def check_constant_rate(recipe: Any) -> None:
+    """Raises `ConfigError` for a schedule, where the paper trains at a constant rate."""
+    if recipe.optimizer.schedule != "constant" or recipe.optimizer.warmup_epochs:
+        raise ConfigError("optimizer.schedule: the learning rate of this paper is constant")
+
+
+def check_pretraining(recipe: Any, epochs: int) -> None:
+    """Raises `ConfigError` if the ``epochs`` of masked words are more than the training's."""
+    if epochs > recipe.trainer.epochs > 0:
+        raise ConfigError(
+            f"method.pretrain_epochs: {epochs} exceed trainer.epochs={recipe.trainer.epochs}, of "
+            "which they are a part"
+        )
+
+
 def check_queue(length: int, keys: int) -> None:
     """Raises `ConfigError` if a queue of ``length`` cannot hold the ``keys`` of one batch."""
     if length < keys:
@@ -263,7 +286,4 @@ class CLIPConfig(TwoTowerConfig):
     def check(self, recipe: Any) -> None:
         """Raises `ConfigError` for views and captions that CLIP does not use, too."""
         super().check(recipe)
-        for name, unused in (("num_strong", 0), ("hard_captions", []), ("hard_images", 0)):
-            value = getattr(recipe.data, name)
-            if value != unused:
-                raise ConfigError(f"data.{name}={value}: CLIP takes images and their texts alone")
+        check_plain_pairs(recipe, "CLIP")

@@ -17,7 +17,6 @@ from common.errors import ConfigError
 from common.losses.infonce import queue_info_nce
 from common.methods.config import MoCoConfig
 from common.methods.heads import mlp
-from common.methods.queue import enqueue
 from common.optim.ema import momentum_copy, update_momentum
 from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.paper_module import PaperModule
@@ -153,3 +152,18 @@ def groups_of_this_process(groups: int) -> int:
             "processes; use a multiple, or 1"
         )
     return groups // world_size()
+
+
+@torch.no_grad()
+def enqueue(queue: Tensor, start: Tensor, keys: Tensor) -> None:
+    """Writes ``keys`` over the oldest of ``queue`` and moves ``start`` behind them, in place.
+
+    Args:
+        queue: ``(..., length, dim)``, read as a ring.
+        start: A whole number, the place of the oldest key.
+        keys: ``(..., rows, dim)``, at most ``length`` rows.
+    """
+    length, rows = queue.shape[-2], keys.shape[-2]
+    places = (start + torch.arange(rows, device=queue.device)) % length
+    queue[..., places, :] = keys.to(queue.dtype)
+    start.copy_((start + rows) % length)

@@ -9,7 +9,7 @@ from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
-from common.losses.pairs import draw_partners
+from common.losses.pairs import check_batch_labels, draw_partners
 from common.losses.precision import unit
 from common.losses.supcon import supcon
 from common.methods.config import SupConConfig, check_labelled
@@ -75,20 +75,10 @@ class SupCon(PaperModule):
         """
         batch = as_view_batch(batch)
         position = batches_seen(self)
-        # On a GPU a look is a wait: there the first batch speaks for the others.
-        looks = position == 0 or batch.labels.device.type == "cpu"
-        if looks and bool((batch.labels < 0).any()):
-            raise DataError(
-                "baseline supcon: a training image has no label; data.labelled_only=true leaves "
-                "such images out"
-            )
+        check_batch_labels(batch.labels, position)
         z = unit(pass_views(self.project, batch.views, self.method.views_together))
         partners = draw_partners(
-            batch.labels,
-            self.method.pairs,
-            self.num_classes,
-            self.pair_seed,
-            position,
+            batch.labels, self.method.pairs, self.num_classes, self.pair_seed, position
         )
         loss = supcon(z, batch.labels, self.method.temperature, partners)
         log_embeddings(self, loss, z[0].detach(), self.collapse)

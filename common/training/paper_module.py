@@ -1,5 +1,6 @@
 """What every paper's module is beside its algorithm: called, saved and loaded in anybody's code."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, is_dataclass
 from typing import Any, get_args, get_type_hints
 
@@ -45,6 +46,11 @@ class PaperModule(LightningModule):
     def configure_optimizers(self) -> Any:
         """Returns the recipe's optimizer over all parameters, and its schedule."""
         return configure(self.parameters(), self.optimizer, self.trainer)
+
+    def training_batches(self) -> Iterator[Any]:
+        """Yields the batches of an epoch of the Trainer's, on the module's device."""
+        for loaded in self.trainer.train_dataloader:  # type: ignore[union-attr]
+            yield self.trainer.strategy.batch_to_device(loaded, self.device)
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Keeps what the batch tells; see `Seen`."""

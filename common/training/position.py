@@ -8,18 +8,17 @@ import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
 
-from common.distributed.device import HostCopy
+from common.distributed.device import WHOLE_NUMBER
 from common.errors import DataError, LikewiseError, UsageError
 
 VERSION = 2
 # Where a checkpoint holds the position; a run adds there which run and code wrote it.
 KEY = "likewise"
-_SEEN: HostCopy[int] = HostCopy(int)
 
 
 def batches_seen(module: LightningModule) -> int:
     """Returns the module's position; every paper's module counts it in a buffer of that name."""
-    return _SEEN.get(module.get_buffer("batches_seen"))
+    return WHOLE_NUMBER.get(module.get_buffer("batches_seen"))
 
 
 def count_batch(module: LightningModule) -> None:
@@ -29,9 +28,9 @@ def count_batch(module: LightningModule) -> None:
     not wait for the device.
     """
     buffer = module.get_buffer("batches_seen")
-    count = _SEEN.get(buffer) + 1
+    count = WHOLE_NUMBER.get(buffer) + 1
     buffer += 1
-    _SEEN.set(buffer, count)
+    WHOLE_NUMBER.set(buffer, count)
 
 
 def random_states() -> dict[str, Any]:

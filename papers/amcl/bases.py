@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from common.distributed.collectives import gather
 from common.methods.heads import mlp
-from common.methods.queue import enqueue
+from common.methods.moco import enqueue
 from common.optim.ema import momentum_copy, update_momentum
 from papers.amcl.config import AMCLConfig
 from papers.amcl.loss import (

@@ -3,14 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from common.distributed.device import HostCopy
+from common.distributed.device import WHOLE_NUMBER
 from common.distributed.draws import keyed_generator
 from common.optim.ema import momentum_copy
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.autotcl.backbone import DilatedEncoder
-
-_SEEDS: HostCopy[int] = HostCopy(int)
 
 
 class AveragedEncoder(PaperModule):
@@ -46,7 +44,7 @@ class AveragedEncoder(PaperModule):
 
     def draws(self, stream: int) -> torch.Generator:
         """Returns the generator of one kind of draws of this iteration."""
-        return keyed_generator(_SEEDS.get(self.draw_seed), batches_seen(self), stream)
+        return keyed_generator(WHOLE_NUMBER.get(self.draw_seed), batches_seen(self), stream)
 
     def count_in_mean(self) -> None:
         """Takes the encoder as it now stands into the mean and counts the batch."""

@@ -11,6 +11,7 @@ from typing import Any
 from common.errors import ConfigError
 from common.evaluation.config import ProtocolConfig
 from common.evaluation.series_config import LONG, require_kind
+from common.methods.config import check_constant_rate
 from common.settings import setting
 
 LENGTHS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -125,12 +126,6 @@ def check_steps(what: str, steps: int, least: int) -> None:
         raise ConfigError(
             f"{what} needs {least} steps; training series have {steps} (data.length, or their own)"
         )
-
-
-def check_constant_rate(recipe: Any) -> None:
-    """Raises `ConfigError` for a schedule: both papers train at a constant rate."""
-    if recipe.optimizer.schedule != "constant" or recipe.optimizer.warmup_epochs:
-        raise ConfigError("optimizer.schedule: the learning rate of this paper is constant")
 
 
 @dataclass

@@ -18,7 +18,7 @@ from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddi
 from common.training.position import batches_seen
 from papers.autotcl.augmenter import Augmenter, Factors, gate, harden, view
 from papers.autotcl.averaging import AveragedEncoder
-from papers.autotcl.backbone import DilatedEncoder
+from papers.autotcl.backbone import DilatedEncoder, draw_keep
 from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.loss import (
     consistency,
@@ -29,7 +29,6 @@ from papers.autotcl.loss import (
     mmd,
     pool,
 )
-from papers.autotcl.masks import draw_keep
 
 ADVICE = "Try a smaller optimizer.lr or method.augmenter_lr, or a larger data.batch_size"
 # Streams of draws within an iteration.

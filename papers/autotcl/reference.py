@@ -21,7 +21,7 @@ from common.evaluation.series_inputs import encode_windows
 from common.results.parity import Case
 from papers.autotcl.augmenter import Augmenter, gate, harden, view
 from papers.autotcl.averaging import update_mean
-from papers.autotcl.backbone import DilatedEncoder
+from papers.autotcl.backbone import DilatedEncoder, draw_keep
 from papers.autotcl.loss import (
     consistency,
     hierarchical,
@@ -145,7 +145,7 @@ def solve_augmenter(case: Case) -> dict[str, Any]:
     found = {
         "enc_out": out,
         "enc_tcn_out": trunk_x,
-        "enc_out_mask_last": encoder(x, last_step_out(x)),
+        "enc_out_mask_last": encoder(x, draw_keep("last", len(x), x.shape[1], torch.Generator())),
         "gate_train": gate(case["gate_in"], case["gate_u"], **constants),
         "gate_eval": gate(case["gate_in"], None, **constants),
         "feat_emb": augmenter.trunk(x),
@@ -174,13 +174,6 @@ def read_augmenter(case: Case) -> Augmenter:
         state = {key: case[f"{name}.0.{key}"] for key in ("weight", "bias")}
         getattr(augmenter, name).load_state_dict(state)
     return augmenter
-
-
-def last_step_out(x: Tensor) -> Tensor:
-    """Returns the step mask that leaves out the last step, ``(batch, steps)``."""
-    keep = torch.ones(x.shape[:2], dtype=torch.bool)
-    keep[:, -1] = False
-    return keep
 
 
 def running_mean(values: Tensor) -> Tensor:

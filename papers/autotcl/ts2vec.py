@@ -12,10 +12,9 @@ from common.optim.build import build_optimizer
 from common.optim.manual import descend
 from common.training.diagnostics import CollapseWarning, log_embeddings
 from papers.autotcl.averaging import AveragedEncoder
-from papers.autotcl.backbone import DilatedEncoder
+from papers.autotcl.backbone import DilatedEncoder, draw_keep
 from papers.autotcl.config import TS2VecConfig, check_steps
 from papers.autotcl.loss import hierarchical, pool
-from papers.autotcl.masks import draw_keep
 
 ADVICE = "Try a smaller optimizer.lr or a larger data.batch_size"
 CROPS, KEEP_FIRST, KEEP_SECOND = range(3)

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from common.distributed.collectives import gather_with_grad
-from common.losses.barlow import CHUNK_ROWS, correlate
-from common.losses.chunked import sum_over_row_chunks
+from common.losses.barlow import distance_to_identity
 from common.losses.clip import clip_loss
 from common.losses.consistency import negative_cosine
 from common.losses.precision import unit, upcast
@@ -120,16 +119,9 @@ def redundancy(
         weight: Weight of the whole term.
         gradient_scale: Multiplies the gradient and not the value.
     """
-
-    def row_loss(rows: slice, image: Tensor, text: Tensor) -> Tensor:
-        correlations = correlate(image[:, rows], text)
-        diagonal = correlations.diagonal(rows.start)
-        rest = correlations.square().sum() - diagonal.square().sum()
-        return (diagonal - 1).square().sum() + off_diagonal_weight * rest
-
     with torch.autocast(image.device.type, enabled=False):
-        everybody = [gather_with_grad(upcast(side)) for side in (image, text)]
-        value = weight * sum_over_row_chunks(row_loss, image.shape[1], CHUNK_ROWS, *everybody)
+        images, texts = (gather_with_grad(upcast(side)) for side in (image, text))
+        value = weight * distance_to_identity(images, texts, off_diagonal_weight)
     return value.detach() + gradient_scale * (value - value.detach())
 
 

@@ -15,14 +15,12 @@ from papers.clip_rocket.config import ProjectorsConfig
 from papers.clip_rocket.module import ClipRocket
 
 
-class WeakProjectors(nn.Module):
-    """A module seen through its linear projectors alone."""
+class OneProjector(nn.Module):
+    """A module seen through one projector of images and one of texts alone."""
 
-    def __init__(self, module: ClipRocket) -> None:
+    def __init__(self, module: ClipRocket, image: nn.Module, text: nn.Module) -> None:
         super().__init__()
-        self.module = module
-        self.image: nn.Module = module.towers.image_projector
-        self.text: nn.Module = module.towers.text_projector
+        self.module, self.image, self.text = module, image, text
 
     def project_image(self, images: Tensor) -> Tensor:
         """Returns ``(batch, dim)``."""
@@ -33,15 +31,6 @@ class WeakProjectors(nn.Module):
         """Returns ``(batch, dim)``."""
         found: Tensor = self.text(self.module.embed_text(ids, mask))
         return found
-
-
-class StrongProjectors(WeakProjectors):
-    """A module seen through its MLP projectors alone."""
-
-    def __init__(self, module: ClipRocket) -> None:
-        super().__init__(module)
-        assert module.strong is not None
-        self.image, self.text = module.strong.image, module.strong.text
 
 
 def evaluate_projectors(
@@ -60,11 +49,12 @@ def evaluate_projectors(
     module = inputs.module
     if not isinstance(module, ClipRocket) or module.strong is None:
         return {}
-    weak, strong = (
-        scores_of(replace(inputs, module=kind(module), _found={}))
-        for kind in (WeakProjectors, StrongProjectors)
-    )
     classes: Classes = require_part(inputs.classes, "projectors", "images with classes")
+    linear = (module.towers.image_projector, module.towers.text_projector)
+    weak, strong = (
+        scores_of(replace(inputs, module=OneProjector(module, *pair), _found={}), classes)
+        for pair in (linear, (module.strong.image, module.strong.text))
+    )
     labels, found = torch.from_numpy(classes.labels), {}
     for weight, scores in zip(settings.weights, mix(weak, strong, settings.weights), strict=True):
         keep("projectors", scores)
@@ -72,9 +62,8 @@ def evaluate_projectors(
     return found
 
 
-def scores_of(inputs: PairInputs) -> Tensor:
+def scores_of(inputs: PairInputs, classes: Classes) -> Tensor:
     """Returns the cosines of images with the classes' mean prompts, ``(images, classes)``."""
-    classes: Classes = require_part(inputs.classes, "projectors", "images with classes")
     texts = [prompt.format(name) for name in classes.names for prompt in classes.prompts]
     of = torch.arange(len(classes.names)).repeat_interleave(len(classes.prompts))
     vectors = inputs.text_vectors(inputs.encode(texts))

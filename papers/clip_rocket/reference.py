@@ -59,13 +59,6 @@ def _gradient(value: Tensor) -> Tensor:
     return torch.zeros_like(value) if value.grad is None else value.grad
 
 
-def _with_gradients(
-    case: Case, loss: Tensor, learnt: dict[str, Tensor], prefix: str = ""
-) -> dict[str, Tensor]:
-    gradients = torch.autograd.grad(loss, list(learnt.values()))
-    return {f"{prefix}grad_{key}": g for key, g in zip(learnt, gradients, strict=True)}
-
-
 def solve_barlip(case: Case) -> dict[str, Any]:
     """The term of each pair, their mean and its gradients."""
     given = case.constants

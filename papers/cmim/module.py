@@ -10,7 +10,7 @@ from common.data.images.config import ImageFacts
 from common.data.sampler import BatchKey
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.collectives import gather_with_grad, rank
-from common.distributed.device import HostCopy, on_device
+from common.distributed.device import WHOLE_NUMBER, on_device
 from common.distributed.draws import keyed_generator
 from common.errors import DataError
 from common.losses.precision import upcast
@@ -29,7 +29,6 @@ from papers.cmim.loss import (
     vae_density,
 )
 
-_SEED: HostCopy[int] = HostCopy(int)
 ADVICE = "Try a lower optimizer.lr or a lower method.density_weight"
 
 
@@ -144,7 +143,7 @@ class CMIM(PaperModule):
         """Returns a sample of each code and another one, ``(batch, code_dim)`` each."""
         if not self.method.sampled:
             return mean, mean
-        generator = keyed_generator(_SEED.get(self.draw_seed), batches_seen(self))
+        generator = keyed_generator(WHOLE_NUMBER.get(self.draw_seed), batches_seen(self))
         noise = torch.randn(2, key.global_size, mean.shape[1], generator=generator)
         own = on_device(noise[:, key.offset : key.offset + len(mean)], mean.device).to(mean.dtype)
         z, other = mean + log_scale.exp() * own

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import ConfigError
-from common.methods.config import TwoTowerConfig
+from common.methods.config import TwoTowerConfig, check_plain_pairs
 from common.settings import setting
 
 
@@ -41,12 +41,7 @@ class ContrastiveGapConfig(TwoTowerConfig):
     def check(self, recipe: Any) -> None:
         """Raises `ConfigError` for views and captions that the method does not use, too."""
         super().check(recipe)
-        for name, unused in (("num_strong", 0), ("hard_captions", []), ("hard_images", 0)):
-            value = getattr(recipe.data, name)
-            if value != unused:
-                raise ConfigError(
-                    f"data.{name}={value}: the method takes images and their texts alone"
-                )
+        check_plain_pairs(recipe, "the method")
         if self.new_projectors and self.open_clip is None:
             raise ConfigError(
                 "method.new_projectors: all projectors are new without method.open_clip; leave it "

@@ -1,6 +1,7 @@
 """The contrastive gap as a LightningModule: `training_step` is the paper's method."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from common.config.schema import OptimizerConfig
 from common.data.image_text.batch import PairBatch, as_pair_batch
 from common.data.image_text.config import ImageTextFacts
 from common.distributed.collectives import gather
-from common.errors import UsageError
+from common.errors import ConfigError, UsageError
 from common.losses.clip import ClipLoss
 from common.losses.precision import unit
 from common.methods.two_tower import PairModule, log_pairs
@@ -19,7 +20,6 @@ from common.training.position import count_batch
 from common.training.stages import Stage, enter_stage
 from papers.contrastive_gap.config import ContrastiveGapConfig
 from papers.contrastive_gap.loss import GapLoss, Weights, gap_loss, turn_to_gap
-from papers.contrastive_gap.projectors import renew_projectors
 
 
 class ContrastiveGap(PairModule):
@@ -101,7 +101,7 @@ class ContrastiveGap(PairModule):
         if self.method.start_gap is None:
             return
         if self._trainer is not None:
-            self.turn_texts(self._batches())
+            self.turn_texts(self.training_batches())
         elif torch.equal(self.rotation, torch.eye(len(self.rotation)).to(self.rotation)):
             raise UsageError(
                 "module.turn_texts: call it with batches of pairs first; there is no Trainer that "
@@ -131,7 +131,22 @@ class ContrastiveGap(PairModule):
         u, v = (torch.cat(side)[: config.turning_pairs].double() for side in (images, texts))
         self.rotation.copy_(turn_to_gap(u, v, config.start_gap, config.turning_least))
 
-    def _batches(self) -> Iterator[object]:
-        """Yields the batches of an epoch, on the module's device."""
-        for loaded in self.trainer.train_dataloader:  # type: ignore[union-attr]
-            yield self.trainer.strategy.batch_to_device(loaded, self.device)
+
+def renew_projectors(towers: Any, dim: int) -> None:
+    """Replaces both projectors of open_clip's ``towers.model`` by random ones of ``dim`` numbers.
+
+    They are drawn as `torch.nn.Linear` draws its own.
+
+    Raises:
+        ConfigError: A model that keeps its projectors elsewhere.
+    """
+    model = towers.model
+    for part, name in ((model.visual, "proj"), (model, "text_projection")):
+        old = getattr(part, name, None)
+        if not isinstance(old, nn.Parameter):
+            raise ConfigError(
+                "method.new_projectors: method.open_clip names a model whose projectors are not "
+                "known here; take a ViT"
+            )
+        new, most = torch.empty(len(old), dim), len(old) ** -0.5
+        setattr(part, name, nn.Parameter(nn.init.uniform_(new, -most, most)))

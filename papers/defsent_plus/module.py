@@ -1,7 +1,7 @@
 """DefSent+ as a LightningModule: `training_step` is the paper's method."""
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -113,7 +113,7 @@ class DefSentPlus(PaperModule):
         config = self.method
         if config.targets == "definitions":
             if self._trainer is not None:
-                self.estimate(self._definitions())
+                self.estimate(self.training_batches())
             elif not self.entries.any():
                 raise UsageError(
                     "module.estimate: call it with batches of definitions first; there is no "
@@ -138,11 +138,6 @@ class DefSentPlus(PaperModule):
                 ids, mask, targets, _ = as_definitions(batch)
                 found.add(self.embed(ids[:, 0], mask[:, 0]), targets)
         self.entries.copy_(found.means())
-
-    def _definitions(self) -> Iterator[object]:
-        """Yields the batches of an epoch, on the module's device."""
-        for loaded in self.trainer.train_dataloader:  # type: ignore[union-attr]
-            yield self.trainer.strategy.batch_to_device(loaded, self.device)
 
     def configure_optimizers(self) -> Any:
         """AdamW, falling in a straight line over each round, in the published code."""

@@ -20,10 +20,9 @@ from common.training.position import count_batch
 from common.training.stages import Stage, configure_stages, enter_stage
 from papers.dse.bert_adam import configure_bert_adam
 from papers.dse.config import DSEConfig
-from papers.dse.head import PairHead
+from papers.dse.head import PairHead, pool_top
 from papers.dse.loss import as_students, dse_loss, task_loss
 from papers.dse.pairs import as_pair_batch, read_logits
-from papers.dse.pooling import pool_top
 from papers.dse.teacher import Teacher
 
 ADVICE = "Try a lower optimizer.lr"

@@ -9,10 +9,9 @@ from common.evaluation.sts import pearson, spearman
 from common.optim.build import parameter_groups
 from common.results.parity import Case
 from papers.dse.bert_adam import BertAdam, multiplier
-from papers.dse.head import PairHead
+from papers.dse.head import PairHead, pool_top
 from papers.dse.loss import dse_loss
 from papers.dse.pair_task import binary_metrics
-from papers.dse.pooling import pool_top
 
 TASKS = {"binary": "binary", "multiclass": "multi-class", "regression": "regression"}
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from common.config.schema import OptimizerConfig
-from common.methods.queue import enqueue
+from common.methods.moco import enqueue
 from common.optim.schedules import schedule_table, warmup_cosine
 from common.results.parity import Case
 from common.training.stages import first_epochs, rate_stages

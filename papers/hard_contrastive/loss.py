@@ -41,15 +41,6 @@ def relative_penalty(negatives: Tensor, temperature: float) -> Tensor:
     return (negatives / temperature).softmax(1)
 
 
-def hardest(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Returns the ``count`` largest of each row and their columns, ``(rows, count)`` (Eq. 8).
-
-    Ties are broken by the columns, so that exactly ``count`` are kept. The choice has no gradient.
-    """
-    values, columns = scores.topk(count, dim=1)
-    return values, columns
-
-
 def contrast_hardest(
     q: Tensor, k: Tensor, queue: Tensor, count: int, anchor_loss: AnchorLoss
 ) -> Tensor:
@@ -71,7 +62,8 @@ def contrast_hardest(
 
         def row_loss(rows: slice, anchors: Tensor) -> Tensor:
             positive = (anchors[rows] * keys[rows]).sum(1)
-            kept, _ = hardest(anchors[rows] @ negatives.T, count)
+            # Ties are broken by the columns, so that exactly ``count`` are kept (Eq. 8).
+            kept = (anchors[rows] @ negatives.T).topk(count, dim=1).values
             return anchor_loss(positive, kept).sum()
 
         return sum_over_row_chunks(row_loss, len(q), CHUNK_ROWS, anchors) / len(q)

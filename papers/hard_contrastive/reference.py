@@ -12,7 +12,6 @@ from common.results.parity import Case
 from papers.hard_contrastive.config import HardContrastiveConfig
 from papers.hard_contrastive.loss import (
     contrast_hardest,
-    hardest,
     named_loss,
     relative_penalty,
     softmax_loss,
@@ -45,7 +44,7 @@ def solve_limits(case: Case) -> dict[str, Any]:
     total = negatives.shape[1] + 1
     pushes = negatives.sum(1) - (total - 1) * positive
     return {
-        "triplet": (hardest(negatives, 1)[0][:, 0] - positive).clamp(min=0),
+        "triplet": (negatives.amax(1) - positive).clamp(min=0),
         "scaled_loss_small": small * softmax_loss(positive, negatives, small),
         "expansion": pushes / (total * large) + torch.tensor(total, dtype=case.dtype).log(),
         "loss_large": softmax_loss(positive, negatives, large),
@@ -63,7 +62,7 @@ def solve_hard(case: Case) -> dict[str, Any]:
         anchor_loss = named_loss(own["form"], own["tau"])
         loss = contrast_hardest(q, k, queue, own["num_hard"], anchor_loss)
         scores = unit(q) @ queue.T
-        values, columns = hardest(scores, own["num_hard"])
+        values, columns = scores.topk(own["num_hard"], dim=1)
         found |= {
             f"{name}_kept": torch.zeros_like(scores, dtype=torch.bool).scatter(1, columns, True),
             f"{name}_per_anchor": anchor_loss((unit(q) * k).sum(1), values),

@@ -9,7 +9,7 @@ from typing import Any
 
 from common.data.images.config import ImageFacts
 from common.errors import ConfigError, DataError
-from common.methods.config import BackboneConfig, check_labelled, check_one_size
+from common.methods.config import BackboneConfig, check_labelled, check_one_size, check_pairs
 from common.settings import setting
 
 NORMS = ("layer", "batch", "none")
@@ -133,6 +133,4 @@ class HydraConfig(PairConfig):
     def check(self, recipe: Any) -> None:
         """Raises `ConfigError` for what other sections of the recipe rule out."""
         super().check(recipe)
-        views = sum(view.count for view in recipe.data.views)
-        if views != 2:
-            raise ConfigError(f"data.views: momentum Hydra compares 2 views, not {views}")
+        check_pairs(recipe, "momentum Hydra")

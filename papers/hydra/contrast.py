@@ -1,15 +1,25 @@
-"""What SimLAP and momentum Hydra have in common: the filter, its numbers, and their checks."""
+"""What SimLAP and momentum Hydra have in common: the filter, the contrast, and what they log."""
 
 import math
-from itertools import pairwise
 
 import torch
+from lightning import LightningModule
 from torch import Tensor, nn
 
-from common.errors import DataError
+from common.distributed.collectives import gather
+from common.losses.precision import unit
+from common.losses.spread import effective_rank
+from common.losses.supcon import count_label
+from common.methods.heads import mlp
+from common.training.diagnostics import CollapseWarning, embedding_std
 from papers.hydra.config import PairConfig
 from papers.hydra.gate import PairGate, SharedGate, class_gates
-from papers.hydra.loss import gate_entropy, pair_contrast
+from papers.hydra.loss import activation, gate_entropy, pair_contrast
+
+ADVICE = (
+    "Try a larger data.batch_size, method.pairs=arbitrary, a higher method.temperature or a lower "
+    "optimizer.lr"
+)
 
 
 def build_mlp(
@@ -20,16 +30,8 @@ def build_mlp(
     The LayerNorm has weights of its own, the batch norm at the end has none (MoCo v3).
     """
     dims = [num_features, *[hidden_dim] * (layers - 1), output_dim]
-    parts: list[nn.Module] = []
-    for place, (before, after) in enumerate(pairwise(dims)):
-        parts.append(nn.Linear(before, after, bias=False))
-        if place < layers - 1:
-            parts += [nn.BatchNorm1d(after), nn.ReLU(inplace=True)]
-    if last_norm == "layer":
-        parts.append(nn.LayerNorm(output_dim))
-    elif last_norm == "batch":
-        parts.append(nn.BatchNorm1d(output_dim, affine=False))
-    return nn.Sequential(*parts)
+    found = mlp(dims, last_norm=last_norm == "batch", bias=False)
+    return found.append(nn.LayerNorm(output_dim)) if last_norm == "layer" else found
 
 
 def build_gate(config: PairConfig, num_classes: int) -> PairGate | SharedGate | None:
@@ -124,16 +126,40 @@ def entropy_term(
         return config.entropy_weight * gate_entropy(gates)
 
 
-def check_labels(labels: Tensor, position: int) -> None:
-    """Raises `DataError` if an image of the batch has no label.
+def log_pairs(
+    module: LightningModule,
+    collapse: CollapseWarning,
+    z: Tensor,
+    gate: Tensor | None,
+    labels: Tensor,
+    partners: Tensor,
+) -> None:
+    """Logs what the last batch showed, and warns once of what cannot be learned from.
 
-    On a GPU a look is a wait: there the first batch speaks for the others.
+    Args:
+        module: Module of either method.
+        collapse: Its warning.
+        z: ``(batch, dim)``, embeddings of one view.
+        gate: ``(batch, dim)`` of the batch's pairs; null: open.
+        labels: ``(batch,)``.
+        partners: ``(batch,)``.
     """
-    if position > 0 and labels.device.type != "cpu":
-        return
-    unlabelled = int((labels < 0).sum())
-    if unlabelled:
-        raise DataError(
-            f"data.labelled_only: {unlabelled} of {len(labels)} images of a batch have no label; "
-            "true leaves them out"
-        )
+    everyone = gather(labels)
+    found = count_label(partners, everyone)
+    third = len(everyone) - found - count_label(labels, everyone) * (labels != partners)
+    std = embedding_std(unit(z))
+    module.log("diag/embedding_std", std)
+    module.log("diag/effective_rank", effective_rank(unit(z)))
+    module.log("diag/positives_per_anchor", found.float().mean())
+    module.log("diag/negatives_per_anchor", third.float().mean())
+    if gate is not None:
+        module.log("diag/gate_open", activation(gate) / gate.shape[1])
+        module.log("diag/gate_entropy", gate_entropy(gate))
+        module.log("diag/gate_std_over_pairs", gate.std(dim=0, unbiased=False).mean())
+    signs = {
+        "embeddings do not differ": float(std) < 0.01 * z.shape[1] ** -0.5,
+        "no partner's class is in the batch": not bool(found.any()),
+        "the batch has no third class to tell a pair from": not bool(third.any()),
+    }
+    batch = int(module.get_buffer("batches_seen")) + 1
+    collapse.check(signs, batch)

@@ -10,7 +10,7 @@ from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.collectives import gather, gather_with_grad
-from common.losses.pairs import draw_partners
+from common.losses.pairs import check_batch_labels, draw_partners
 from common.losses.precision import upcast
 from common.methods.heads import pass_views
 from common.training.diagnostics import CollapseWarning, is_log_due
@@ -18,14 +18,14 @@ from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.contrast import (
+    ADVICE,
     PairContrast,
     build_gate,
     build_mlp,
-    check_labels,
     entropy_term,
+    log_pairs,
     pair_gate,
 )
-from papers.hydra.diagnostics import ADVICE, log_pairs
 
 
 class SimLAP(PaperModule):
@@ -89,7 +89,7 @@ class SimLAP(PaperModule):
         """
         batch = as_view_batch(batch, None if self.method.contrast == "pooled" else 2)
         labels = batch.labels
-        check_labels(labels, batches_seen(self))
+        check_batch_labels(labels, batches_seen(self))
         together = self.method.views_together
         h = pass_views(self.backbone, batch.views, together)
         z = pass_views(self.projector, h.unbind(), together)  # (views, batch, dim)

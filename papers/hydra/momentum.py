@@ -10,21 +10,21 @@ from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.collectives import gather
 from common.errors import ConfigError
-from common.losses.pairs import draw_partners
+from common.losses.pairs import check_batch_labels, draw_partners
 from common.methods.momentum import MomentumModule
 from common.optim.ema import momentum_copy, update_momentum
 from common.training.diagnostics import CollapseWarning, is_log_due
-from common.training.position import batches_seen, count_batch
+from common.training.position import batches_seen, count_batch, epoch_reached
 from papers.hydra.config import HydraConfig
 from papers.hydra.contrast import (
+    ADVICE,
     PairContrast,
     build_gate,
     build_mlp,
-    check_labels,
     entropy_term,
+    log_pairs,
     pair_gate,
 )
-from papers.hydra.diagnostics import ADVICE, log_pairs
 from papers.hydra.loss import instance_contrast, momentum_total
 
 
@@ -100,7 +100,7 @@ class Hydra(MomentumModule):
         """
         batch = as_view_batch(batch, 2)
         labels, config = batch.labels, self.method
-        check_labels(labels, batches_seen(self))
+        check_batch_labels(labels, batches_seen(self))
         z = [self.projector(self.backbone(view)) for view in batch.views]  # (batch, dim) each
         q = [self.predictor(view) for view in z]
         keys = [self.keys(view) for view in batch.views]
@@ -143,7 +143,7 @@ class Hydra(MomentumModule):
                 f"method.filter_epochs={epochs}: only a Trainer knows how long an epoch is; use "
                 "one, or 0"
             )
-        return epochs > 0 and batches_seen(self) < epochs * self.trainer.num_training_batches
+        return not epoch_reached(self, epochs)
 
     def partners(self, labels: Tensor) -> Tensor:
         """Returns each anchor's partner class, ``(batch,)``."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from common.data.images.module import ImageData
 from common.plots.style import new_figure
-from papers.hydra.relations import active_count, class_relations, pair_gates
+from papers.hydra.gate import active_count, class_relations, pair_gates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

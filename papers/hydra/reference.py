@@ -15,7 +15,7 @@ from common.losses.spread import effective_rank
 from common.losses.supcon import class_contrast, count_label
 from common.optim.ema import cosine_momentum
 from common.results.parity import Case
-from papers.hydra.gate import PairGate
+from papers.hydra.gate import PairGate, active_count, class_relations, pair_gates
 from papers.hydra.loss import (
     activation,
     gate_entropy,
@@ -26,7 +26,6 @@ from papers.hydra.loss import (
     pair_terms,
     positives_and_negatives,
 )
-from papers.hydra.relations import active_count, class_relations, pair_gates
 
 Floats = npt.NDArray[np.float64]
 

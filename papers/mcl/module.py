@@ -17,7 +17,7 @@ from common.data.images.evaluation import DenseImages
 from common.data.sampler import EpochBatchSampler
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.collectives import gather
-from common.distributed.device import HostCopy
+from common.distributed.device import WHOLE_NUMBER
 from common.distributed.draws import keyed_generator
 from common.errors import ConfigError, UsageError
 from common.losses.infonce import nt_xent
@@ -33,7 +33,6 @@ from papers.mcl.loss import contrast_within, integrate
 ADVICE = "Try a higher method.temperature, a lower optimizer.lr or a larger data.batch_size"
 # A stream of its own: far beyond any epoch.
 GROUP_STREAM = 2**48
-_BEGUN: HostCopy[int] = HostCopy(int)
 
 
 class Encoder(nn.Module):
@@ -116,7 +115,7 @@ class MCL(PaperModule):
     @property
     def stage(self) -> int:
         """The number of the stage that has begun last; 0 before any."""
-        return max(_BEGUN.get(self.begun) - 1, 0)
+        return max(WHOLE_NUMBER.get(self.begun) - 1, 0)
 
     def embed(self, images: Tensor) -> Tensor:
         """Returns the features of all stages side by side, ``(batch, stages * num_features)``."""
@@ -157,7 +156,7 @@ class MCL(PaperModule):
 
     def begin_stage(self, number: int) -> None:
         """Groups the training images by the stages before; nothing if that has been done."""
-        if _BEGUN.get(self.begun) > number:
+        if WHOLE_NUMBER.get(self.begun) > number:
             return
         if number and self.method.negatives != "all":
             self.regroup(number, self.training_images())

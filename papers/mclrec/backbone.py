@@ -1,7 +1,7 @@
 """SASRec, the causal transformer over item sequences (Kang and McAuley 2018), post-LN form.
 
 Sequences are right-padded with item 0, positions count from the front, and a sequence is read
-at its last position.
+at its last position. The learnable model augmenters map what is read there.
 """
 
 import torch
@@ -178,3 +178,24 @@ class SequenceTransformer(nn.Module):
         rows, last = torch.arange(len(items), device=items.device), lengths - 1
         query, query_bias = hidden[rows, last], bias[rows, :, last]
         return self.blocks[-1](query[:, None], hidden, query_bias[:, :, None])[:, 0]
+
+
+class ModelAugmenter(nn.Module):
+    """An MLP of widths dim, dim/2, dim/4, dim whose output has unit length.
+
+    Paper section 3.2 speaks of a three-layer MLP; the unit length is the official code's, and is
+    left out without ``unit_length``. The initial weights are torch's own, unlike the encoder's.
+    """
+
+    def __init__(self, dim: int, unit_length: bool = True) -> None:
+        super().__init__()
+        self.unit_length = unit_length
+        self.dense_1 = nn.Linear(dim, dim // 2)
+        self.dense_2 = nn.Linear(dim // 2, dim // 4)
+        self.dense_3 = nn.Linear(dim // 4, dim)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Maps h ``(batch, dim)`` to z ``(batch, dim)``."""
+        hidden = F.gelu(self.dense_2(F.gelu(self.dense_1(h))))
+        z = self.dense_3(hidden)
+        return z / z.norm(dim=-1, keepdim=True) if self.unit_length else z

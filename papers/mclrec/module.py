@@ -18,8 +18,7 @@ from common.optim.manual import descend
 from common.training.diagnostics import is_log_due
 from common.training.paper_module import PaperModule
 from common.training.position import count_batch
-from papers.mclrec.augmenters import ModelAugmenter
-from papers.mclrec.backbone import SequenceTransformer
+from papers.mclrec.backbone import ModelAugmenter, SequenceTransformer
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.loss import REGULARISERS, PairScores, contrast, pair_scores
 

@@ -11,8 +11,7 @@ from common.data.sequences.views import MASK, REORDER, ViewChoices, apply_view, 
 from common.errors import DataError
 from common.evaluation.ranking import rank_scores, ranking_metrics
 from common.results.parity import Case, Solver
-from papers.mclrec.augmenters import ModelAugmenter
-from papers.mclrec.backbone import MASK_FILL
+from papers.mclrec.backbone import MASK_FILL, ModelAugmenter
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.loss import contrast, global_regulariser, pair_scores, row_regulariser
 from papers.mclrec.module import MCLRec

@@ -3,8 +3,7 @@
 import re
 from pathlib import Path
 
-from common.backbones.published import read_state_dict
-from common.errors import DataError
+from common.backbones.published import check_fit, read_state_dict
 from papers.mclrec.module import MCLRec
 
 # Their names -> ours, in this order; both sides use torch's shapes (linear: out x in).
@@ -35,18 +34,7 @@ def load_weights(module: MCLRec, path: Path | str) -> None:
     Raises:
         DataError: Unreadable, an array too many or too few, or of another shape.
     """
-    path = Path(path)
     arrays = {our_name(name): tensor for name, tensor in read_state_dict(path).items()}
     wanted = module.encoder.state_dict()
-    missing, foreign = sorted(wanted.keys() - arrays), sorted(arrays.keys() - wanted)
-    if missing:
-        raise DataError(f"{path}: holds no {missing[0]} ({len(missing)} arrays missing)")
-    if foreign:
-        raise DataError(f"{path}: holds {foreign[0]}, which this recipe's encoder does not have")
-    for name, tensor in arrays.items():
-        if tensor.shape != wanted[name].shape:
-            raise DataError(
-                f"{path}: {name} is {tuple(tensor.shape)}, this recipe's data and method give "
-                f"{tuple(wanted[name].shape)}"
-            )
+    check_fit(path, arrays, wanted, "method", lambda *_: "take this recipe's data and method")
     module.encoder.load_state_dict(arrays)

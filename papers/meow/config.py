@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import ConfigError
+from common.methods.config import check_constant_rate
 from common.settings import setting
 
 
@@ -33,7 +34,6 @@ class MEOWConfig:
 
     def check(self, recipe: Any) -> None:
         """Refuses what this paper does not have; raises `ConfigError`."""
-        if recipe.optimizer.schedule != "constant" or recipe.optimizer.warmup_epochs:
-            raise ConfigError("optimizer.schedule: the learning rate of this paper is constant")
+        check_constant_rate(recipe)
         if recipe.trainer.precision != "32-true":
             raise ConfigError("trainer.precision: sparse graph products need 32-true")

@@ -62,14 +62,10 @@ def assign(x: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
     """
     restarts, clusters, dim = centroids.shape
     flat = centroids.reshape(restarts * clusters, dim).T
-    parts = [_best_of((rows @ flat).view(-1, restarts, clusters)) for rows in _blocks(x)]
+    blocks = x.split(POINTS_AT_A_TIME)  # whose scores stay in the processor's cache
+    parts = [_best_of((rows @ flat).view(-1, restarts, clusters)) for rows in blocks]
     ids, values = zip(*parts, strict=True)
     return torch.cat(ids).T.contiguous(), torch.cat(values).T
-
-
-def _blocks(x: Tensor) -> tuple[Tensor, ...]:
-    # Scores of a block stay in the processor's cache.
-    return x.split(POINTS_AT_A_TIME)
 
 
 def _best_of(scores: Tensor) -> tuple[Tensor, Tensor]:

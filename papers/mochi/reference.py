@@ -8,7 +8,7 @@ from torch import Tensor
 
 from common.losses.infonce import queue_info_nce
 from common.losses.precision import unit
-from common.methods.queue import enqueue
+from common.methods.moco import enqueue
 from common.results.parity import Case, Constants
 from papers.mochi.loss import Draws, hardest_keys, mix, mixed_contrast, mixed_logits, proxy_top1
 

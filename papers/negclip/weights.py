@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from torch import Tensor
-
 from common.backbones.published import check_fit, read_state_dict
 from common.errors import ConfigError
 from common.methods.open_clip import OpenClipTowers
@@ -33,10 +31,7 @@ def load_weights(module: PairModule, path: Path | str) -> str | None:
     wanted = module.towers.model.state_dict()
     if "logit_scale" in arrays:  # a number in some versions, and a row of one in others
         arrays["logit_scale"] = arrays["logit_scale"].reshape(wanted["logit_scale"].shape)
-    check_fit(path, arrays, wanted, "method.open_clip", _mend)
+    mend = "name the architecture of the file in method.open_clip"
+    check_fit(path, arrays, wanted, "method.open_clip", lambda *_: mend)
     module.towers.model.load_state_dict(arrays)
     return None
-
-
-def _mend(name: str, array: Tensor) -> str:
-    return "name the architecture of the file in method.open_clip"

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from common.backbones.modes import evaluating
 from common.losses.precision import upcast
 from common.results.parity import Case
+from papers.owdfa_cpl.clusters import count_known, open_world_metrics
 from papers.owdfa_cpl.head import CPLHead, patch_pool
 from papers.owdfa_cpl.loss import (
     LOG_FLOOR,
@@ -21,7 +22,6 @@ from papers.owdfa_cpl.loss import (
     pair_consistency,
     soft_labels,
 )
-from papers.owdfa_cpl.metrics import count_known, open_world_metrics
 from papers.owdfa_cpl.selection import (
     AdaptiveThresholds,
     ClassThresholds,

@@ -5,6 +5,7 @@ from typing import Any
 
 from common.backbones.text_config import EncoderConfig
 from common.errors import ConfigError
+from common.methods.config import check_pretraining
 from common.settings import setting
 
 
@@ -62,8 +63,4 @@ class SimCSEConfig:
             raise ConfigError("data.batch_size: SimCSE contrasts the sentences of a batch: 2 or up")
         if self.head_at_test and not self.has_head:
             raise ConfigError("method.head_at_test: method.head=true makes the head it asks for")
-        if self.pretrain_epochs > recipe.trainer.epochs > 0:
-            raise ConfigError(
-                f"method.pretrain_epochs: {self.pretrain_epochs} exceed "
-                f"trainer.epochs={recipe.trainer.epochs}, of which they are a part"
-            )
+        check_pretraining(recipe, self.pretrain_epochs)

@@ -13,8 +13,8 @@ from common.training.position import batches_seen, count_batch
 from papers.sirl.batch import as_preference_batch, as_row_batch
 from papers.sirl.config import MultiPreferencesConfig, VAEConfig
 from papers.sirl.data_config import TrajectoryFacts
-from papers.sirl.encoder import build_encoder
 from papers.sirl.loss import preference_losses
+from papers.sirl.module import build_encoder
 
 
 class VAE(PaperModule):

@@ -3,15 +3,15 @@
 import torch
 from torch import Tensor, nn
 
-from common.backbones.build import own_backbone
+from common.backbones.build import as_encoder, own_backbone
 from common.config.schema import OptimizerConfig
+from common.methods.heads import mlp
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import count_batch
 from papers.sirl.batch import as_query_batch
-from papers.sirl.config import SIRLConfig
+from papers.sirl.config import EncoderConfig, SIRLConfig
 from papers.sirl.data_config import TrajectoryFacts
-from papers.sirl.encoder import build_encoder
 from papers.sirl.loss import triplet_terms
 
 ADVICE = "Try a lower optimizer.lr, or data.standardise=true"
@@ -68,3 +68,10 @@ class SIRL(PaperModule):
         log_embeddings(self, loss, z, self.collapse)
         if is_log_due(self):
             self.log("diag/active", (terms > 0).float().mean())
+
+
+def build_encoder(config: EncoderConfig, num_columns: int, num_outputs: int) -> nn.Sequential:
+    """Returns linear layers with ReLU between them, from rows to ``num_outputs`` numbers."""
+    layers = mlp([num_columns, *config.hidden_dims, num_outputs], batch_norm=False, bias=True)
+    found: nn.Sequential = as_encoder(layers)
+    return found

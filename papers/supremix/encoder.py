@@ -9,6 +9,7 @@ from common.backbones.build import build_backbone as make_backbone
 from common.backbones.build import own_backbone
 from common.data.targets.regression.config import RegressionFacts
 from common.errors import ConfigError
+from common.methods.heads import mlp
 from papers.supremix.config import EncoderConfig, SupReMixConfig
 
 # What each backbone reads, and how many dimensions an input of it has; mlp reads anything.
@@ -54,14 +55,8 @@ def build_backbone(
 
 def projection_head(num_features: int, config: SupReMixConfig) -> nn.Sequential:
     """Returns linear, batch norm, ReLU, linear, batch norm (code: model)."""
-    norm = [nn.BatchNorm1d(config.output_dim)] if config.output_batch_norm else []
-    return nn.Sequential(
-        nn.Linear(num_features, config.hidden_dim),
-        nn.BatchNorm1d(config.hidden_dim),
-        nn.ReLU(inplace=True),
-        nn.Linear(config.hidden_dim, config.output_dim),
-        *norm,
-    )
+    dims = [num_features, config.hidden_dim, config.output_dim]
+    return mlp(dims, last_norm=config.output_batch_norm, last_affine=True, bias=True)
 
 
 def compared_labels(targets: Tensor, step: float) -> Tensor:

@@ -135,11 +135,8 @@ class DeepClusterV2(PaperModule):
         """Fills the memory by a pass without gradient over the first epoch's views."""
         if batches_seen(self):
             return
-        loader = self.trainer.train_dataloader
-        assert loader is not None  # a training has one
         with torch.no_grad():
-            for loaded in loader:
-                batch = with_numbers(self.trainer.strategy.batch_to_device(loaded, self.device))
+            for batch in map(with_numbers, self.training_batches()):
                 views = [batch.views[crop] for crop in self.method.assignment_crops]
                 self.remember(batch.key.rows.to(self.memory.device), self.project(views))
 

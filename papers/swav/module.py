@@ -17,9 +17,10 @@ from common.distributed.collectives import gather, rank, world_size
 from common.distributed.device import HostCopy
 from common.losses.precision import unit
 from common.losses.spread import effective_rank
+from common.methods.heads import mlp
 from common.training.diagnostics import CollapseWarning, embedding_std, is_log_due
 from common.training.paper_module import PaperModule
-from common.training.position import batches_seen, count_batch
+from common.training.position import batches_seen, count_batch, epoch_reached
 from papers.swav.config import EncoderConfig, SwAVConfig, check_assignment_crops
 from papers.swav.loss import assign, normalise_rows, push, queue_is_full, swapped_prediction
 
@@ -30,13 +31,8 @@ ADVICE = "Try method.epsilon=0.03, a longer method.freeze_batches or method.assi
 
 def projection_head(num_features: int, config: EncoderConfig) -> nn.Sequential:
     """Returns linear, batch norm, ReLU, linear (paper, section 4), or one linear layer."""
-    if config.hidden_dim == 0:
-        return nn.Sequential(nn.Linear(num_features, config.output_dim))
-    norm = [nn.BatchNorm1d(config.hidden_dim)] if config.head_batch_norm else []
-    hidden = nn.Linear(num_features, config.hidden_dim)
-    return nn.Sequential(
-        hidden, *norm, nn.ReLU(inplace=True), nn.Linear(config.hidden_dim, config.output_dim)
-    )
+    hidden = [config.hidden_dim] if config.hidden_dim else []
+    return mlp([num_features, *hidden, config.output_dim], config.head_batch_norm, bias=True)
 
 
 def unit_embeddings(
@@ -162,10 +158,7 @@ class SwAV(PaperModule):
 
         Without a Trainer nobody counts epochs, and they are kept from the first batch on.
         """
-        if not self.method.queue_length or self._trainer is None:
-            return bool(self.method.queue_length)
-        first = self.method.queue_from_epoch * self.trainer.num_training_batches
-        return batches_seen(self) >= first
+        return self.method.queue_length > 0 and epoch_reached(self, self.method.queue_from_epoch)
 
     def on_after_backward(self) -> None:
         """Drops the prototypes' gradient while they are frozen.

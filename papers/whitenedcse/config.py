@@ -5,6 +5,7 @@ from typing import Any
 
 from common.backbones.text_config import EncoderConfig
 from common.errors import ConfigError
+from common.methods.config import check_pretraining
 from common.settings import setting
 
 
@@ -50,11 +51,7 @@ class WhitenedCSEConfig:
 
     def check(self, recipe: Any) -> None:
         """Raises `ConfigError` for what other sections of the recipe rule out."""
-        if self.pretrain_epochs > recipe.trainer.epochs > 0:
-            raise ConfigError(
-                f"method.pretrain_epochs: {self.pretrain_epochs} exceed "
-                f"trainer.epochs={recipe.trainer.epochs}, of which they are a part"
-            )
+        check_pretraining(recipe, self.pretrain_epochs)
         if self.whitening == "none" or self.eps:
             return
         if not recipe.data.drop_last:

@@ -10,7 +10,7 @@ from common.config.schema import OptimizerConfig
 from common.data.text.batch import TextBatch, as_text_batch
 from common.data.text.config import TextFacts
 from common.distributed.collectives import world_size
-from common.distributed.device import HostCopy
+from common.distributed.device import WHOLE_NUMBER
 from common.distributed.draws import keyed_generator
 from common.errors import ConfigError
 from common.losses.duplicates import token_keys
@@ -26,7 +26,6 @@ from papers.whitenedcse.whitening import whiten_views
 ADVICE = "Try a lower optimizer.lr or a larger data.batch_size"
 # As BERT's layers start.
 HEAD_STD = 0.02
-_SEED: HostCopy[int] = HostCopy(int)
 
 
 class WhitenedCSE(PaperModule):
@@ -122,7 +121,7 @@ class WhitenedCSE(PaperModule):
         """Returns a permutation of ``dim`` channels for each view: a function of the position."""
         if not self.method.shuffle:
             return [torch.arange(dim)] * self.method.num_views
-        generator = keyed_generator(_SEED.get(self.shuffle_seed), batches_seen(self))
+        generator = keyed_generator(WHOLE_NUMBER.get(self.shuffle_seed), batches_seen(self))
         return [torch.randperm(dim, generator=generator) for _ in range(self.method.num_views)]
 
     def contrast(self, z: Tensor, keys: Tensor | None = None) -> Tensor:

@@ -10,7 +10,7 @@ from common.paper import paper_names
 from common.results.record import Record, load_records
 from common.tracking.metrics_file import read_metrics
 from common.training.fit import Experiment
-from papers.hydra.relations import pair_gates
+from papers.hydra.gate import pair_gates
 from tests.system.quick import BARS, METHOD, Found, lines_on, run_arm, run_ready
 
 SEEDS = [(paper, seed) for paper in BARS for seed in BARS[paper].get("seeds", (3, 4, 5))]

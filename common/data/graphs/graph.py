@@ -10,7 +10,6 @@ read).
 """
 
 import hashlib
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from common.data.graphs.metapath_graphs import Matrix, count_neighbours, halves
+from common.data.graphs.operators import csr_tensor
 from common.data.graphs.splits import Ids, NodeSplit, check_parts
 from common.errors import DataError
 
@@ -74,15 +74,10 @@ def make_graph(
 def _to_tensor(features: Any) -> Tensor:
     if not sp.issparse(features):
         return torch.from_numpy(features)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
-        return torch.sparse_csr_tensor(
-            torch.from_numpy(features.indptr),
-            torch.from_numpy(features.indices),
-            torch.from_numpy(features.data),
-            size=features.shape,
-            check_invariants=False,  # rows keep their order, which masks are drawn in
-        )
+    parts = (features.indptr, features.indices, features.data)
+    indptr, indices, data = map(torch.from_numpy, parts)
+    # Rows keep their order, which masks are drawn in.
+    return csr_tensor(indptr, indices, data, features.shape)
 
 
 def node_counts(graph: HeteroData) -> dict[str, int]:
@@ -238,21 +233,15 @@ def check_splits(graph: HeteroData, where: str) -> None:
 
 
 def graph_fingerprint(graph: HeteroData, metapaths: list[str]) -> str:
-    """Returns the `fingerprint` of a graph's links, features, labels, splits and meta-paths."""
+    """Returns 16 hex digits over a graph's links, features, labels, splits and meta-paths."""
     features = {name: get_features(graph, name) for name in graph.node_types if "x" in graph[name]}
-    splits = list(get_splits(graph).items())
-    return fingerprint_graph(join_links(graph), features, get_labels(graph), splits, metapaths)
-
-
-def fingerprint_graph(*parts: Any) -> str:
-    """Returns 16 hex digits over arrays, sparse matrices, text, and containers of them."""
-    digest = hashlib.sha256()
-    for part in parts:
-        _digest(part, digest)
+    splits, digest = list(get_splits(graph).items()), hashlib.sha256()
+    _digest([join_links(graph), features, get_labels(graph), splits, metapaths], digest)
     return digest.hexdigest()[:16]
 
 
 def _digest(part: Any, digest: Any) -> None:
+    """Adds arrays, sparse matrices, text, or a container of them to ``digest``."""
     if isinstance(part, dict):
         _digest([item for pair in part.items() for item in pair], digest)
     elif isinstance(part, list | tuple):

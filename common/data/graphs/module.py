@@ -48,10 +48,6 @@ class WholeGraph(Dataset[GraphBatch]):
     def __init__(self, batch: GraphBatch) -> None:
         self.batch = batch
 
-    def __len__(self) -> int:
-        """Returns 1: an epoch is one step."""
-        return 1
-
     def __getitem__(self, key: BatchKey) -> GraphBatch:
         """Returns the graph."""
         return self.batch
@@ -209,9 +205,9 @@ class GraphData(RunData):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Returns the loader of the one batch, or of sampled ones."""
-        size, dataset = self.config.batch_size, WholeGraph(self.batch)
-        if size is None:
-            return keyed_loader(dataset, self.make_sampler(len(dataset), 1))
+        size = self.config.batch_size
+        if size is None:  # an epoch is one step
+            return keyed_loader(WholeGraph(self.batch), self.make_sampler(1, 1))
         batches = self.sampled_batches()
         return keyed_loader(batches, self.make_sampler(len(batches), min(size, len(batches))))
 

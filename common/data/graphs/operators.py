@@ -94,13 +94,13 @@ def repeat_rows(distinct: Operator, place: NDArray[np.int64]) -> RepeatedOperato
 
 
 def _to_torch(matrix: Any, dtype: torch.dtype) -> Tensor:
+    indptr, indices, data = map(torch.from_numpy, (matrix.indptr, matrix.indices, matrix.data))
+    return csr_tensor(indptr.int(), indices.int(), data.to(dtype), matrix.shape)
+
+
+def csr_tensor(indptr: Tensor, indices: Tensor, values: Tensor, shape: Any) -> Tensor:
+    """Returns the CSR tensor of these parts; rows keep their order."""
     with warnings.catch_warnings():
         # torch calls its CSR tensors beta once a process; all that is used here is the product.
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
-        return torch.sparse_csr_tensor(
-            torch.from_numpy(matrix.indptr.astype(np.int32, copy=False)),
-            torch.from_numpy(matrix.indices.astype(np.int32, copy=False)),
-            torch.from_numpy(matrix.data).to(dtype),
-            size=matrix.shape,
-            check_invariants=False,
-        )
+        return torch.sparse_csr_tensor(indptr, indices, values, shape, check_invariants=False)

@@ -27,8 +27,8 @@ MODALITY = Modality(
         "relations": DataSet("common.data.image_text.readers.relations:relations", generated=True),
     },
     readers={
-        "class-descriptions": "common.data.image_text.readers.class_texts:read_descriptions",
-        "class-differences": "common.data.image_text.readers.class_texts:read_differences",
+        "class-descriptions": "common.data.image_text.readers.beside:read_descriptions",
+        "class-differences": "common.data.image_text.readers.beside:read_differences",
         "synonyms": "common.data.image_text.readers.beside:read_synonyms",
         "zero-shot-classes": "common.data.image_text.readers.beside:with_classes",
     },

@@ -1,7 +1,6 @@
 """A split of images with texts as protocols take it."""
 
 import torch
-from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
 from common.data.image_text.sets import Captioned, CaptionedSet, Labelled, without_labels
@@ -17,21 +16,17 @@ from common.evaluation.tokens import TokenStore
 MOST_TRAINING_PAIRS = 5_000
 
 
-class SquareCrop(CentreCrop):
-    """As CLIP's own: the shorter side is scaled bicubically."""
-
-    def _apply(self, image: Tensor) -> Tensor:
-        if self.resize is not None:
-            image = F.resize(image, [self.resize], F.InterpolationMode.BICUBIC, antialias=True)
-        return super()._apply(image)
-
-
 class TestedImages(EvaluatedImages):
-    """Images in the form in which they are tested, whether they have labels or not."""
+    """Images in the form in which they are tested, whether they have labels or not.
+
+    As CLIP's own the shorter side is scaled bicubically.
+    """
 
     def __init__(self, images: AnySplit, config: ImageConfig) -> None:
         super().__init__(without_labels(images), config)
-        self._test_form = SquareCrop(config.test_resize, config.test_crop)
+        self._test_form = CentreCrop(
+            config.test_resize, config.test_crop, F.InterpolationMode.BICUBIC
+        )
 
 
 def pair_inputs(

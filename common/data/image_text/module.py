@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from common.data.contract import RunData
 from common.data.image_text.batch import PairBatch
@@ -24,11 +25,10 @@ from common.data.image_text.samples import (
 from common.data.image_text.sets import Captioned, CaptionedSet, fingerprint_captions
 from common.data.image_text.text_views import make_tables
 from common.data.image_text.tokenizers import make_tokenizer
-from common.data.images.batch import CutBatch, ImageBatch, stacked
+from common.data.images.batch import move_batch
 from common.data.images.config import ImageConfig
-from common.data.images.hybrid import finish_views
 from common.data.images.loading import ImageLoader, watched
-from common.data.images.views import make_view_batch
+from common.data.images.per_sample import finish_views
 from common.data.modality import DataSets
 from common.errors import ConfigError, DataError
 from common.evaluation.config import EvaluationConfig, check_asked
@@ -116,14 +116,11 @@ class ImageTextData(RunData):
         channels = train.images.shape[0]
         if len(config.mean) not in (0, channels):
             raise ConfigError(f"data.mean: {len(config.mean)} values for {channels} channels")
-        wanted = {"data.hard_captions": config.hard_captions}
+        for kind in config.hard_captions:
+            self._check_kind(train, "data.hard_captions", kind)
         for name in ("weak_text", "strong_text"):
-            wanted[f"data.{name}.paraphrase"] = (
-                [PARAPHRASE] if getattr(config, name).paraphrase else []
-            )
-        for key, kinds in wanted.items():
-            for kind in kinds:
-                self._check_kind(train, key, kind)
+            if getattr(config, name).paraphrase:
+                self._check_kind(train, f"data.{name}.paraphrase", PARAPHRASE)
 
     def _check_kind(self, train: Captioned, key: str, kind: str) -> None:
         """Refuses a kind of caption that the set, or a caption of it, does not have."""
@@ -202,36 +199,34 @@ class ImageTextData(RunData):
         self, batch: PairSamples, device: torch.device, dataloader_idx: int
     ) -> PairSamples:
         """Moves the tensors only: Lightning would walk over every row number of the key."""
-
-        def move(tensor: Tensor) -> Tensor:
-            return tensor.to(device, non_blocking=True)
-
-        images = tuple(_moved(part, move) for part in batch.images)
-        extra_ids, extra_mask = (
-            None if part is None else move(part) for part in (batch.extra_ids, batch.extra_mask)
+        images = tuple(move_batch(part, device) for part in batch.images)
+        texts: Any = (
+            part if part is None else part.to(device, non_blocking=True) for part in batch[1:5]
         )
-        ids, mask = move(batch.ids), move(batch.mask)
+        ids, mask, extra_ids, extra_mask = texts
         return PairSamples(images, ids, mask, extra_ids, extra_mask, batch.key)
 
     def on_after_batch_transfer(self, batch: PairSamples, dataloader_idx: int) -> PairBatch:
         """Makes the views of images."""
         made = []
         for number, part in enumerate(batch.images):
-            seed = self.seed + NEAR_SEED * number
-            if isinstance(part, ImageBatch):
-                views = make_view_batch(part, self.views, seed).views
-            else:
-                views = finish_views(part, self.views, seed).views
+            views = finish_views(part, self.views, self.seed + NEAR_SEED * number).views
             made.append(torch.stack(views, 1))
         return PairBatch(torch.cat(made), *batch[1:])
 
-    def evaluation_inputs(self, module: nn.Module, split: str) -> PairInputs:
-        """Returns what protocols measure ``module`` by; nothing is embedded before its use."""
-        return self._inputs(module, split)
+    def evaluation_inputs(self, module: nn.Module | None, split: str) -> PairInputs:
+        """Returns what protocols measure ``module``, or raw pixels, by; embedded at its use."""
+        captions, context = self.samples.texts.captions, self.config.context
+        self.check_split(split)
+        if split not in self._tested:  # cutting many texts into tokens takes a while
+            self._tested[split] = pair_inputs(
+                self.set, split, captions, self.tokenizer, self.views, context
+            )
+        return replace(self._tested[split], module=module, _found={})
 
     def references(self, split: str) -> Mapping[str, PairInputs]:
         """Returns what learns nothing: the words of the nearest training image by its pixels."""
-        return {"nearest": self._inputs(None, split)}
+        return {"nearest": self.evaluation_inputs(None, split)}
 
     def check_split(self, split: str) -> None:
         """Raises `DataError` unless protocols can measure ``split``."""
@@ -240,16 +235,7 @@ class ImageTextData(RunData):
 
     def check_evaluation(self, evaluation: EvaluationConfig) -> None:
         """Raises `ConfigError` for protocols that the set has nothing for."""
-        check_asked(evaluation, "image_text", lambda split: self._inputs(None, split))
-
-    def _inputs(self, module: nn.Module | None, split: str) -> PairInputs:
-        captions, context = self.samples.texts.captions, self.config.context
-        self.check_split(split)
-        if split not in self._tested:  # cutting many texts into tokens takes a while
-            self._tested[split] = pair_inputs(
-                self.set, split, captions, self.tokenizer, self.views, context
-            )
-        return replace(self._tested[split], module=module, _found={})
+        check_asked(evaluation, "image_text", lambda split: self.evaluation_inputs(None, split))
 
     def embed_path(self, module: nn.Module, path: Path) -> dict[str, NDArray]:
         """Embeds a user's own images, a folder, or their captions, one a line of a .txt[.gz].
@@ -263,7 +249,7 @@ class ImageTextData(RunData):
         """
         self.load()
         path, known = path.expanduser(), dict[str, NDArray]()
-        inputs = self._inputs(module, next(iter(self.set.held_out)))
+        inputs = self.evaluation_inputs(module, next(iter(self.set.held_out)))
         if path.is_dir():
             images, known = READERS.get("image-files")(path)
             vectors = inputs.image_vectors(TestedImages(images, self.views))
@@ -274,12 +260,3 @@ class ImageTextData(RunData):
         else:
             raise DataError(f"{path}: give a folder of images, or a .txt with a caption a line")
         return {"embeddings": vectors.float().numpy(), **known}
-
-
-def _moved(part: ImageBatch | CutBatch, move: Callable[[Tensor], Tensor]) -> ImageBatch | CutBatch:
-    labels = move(part.labels)
-    if isinstance(part, ImageBatch):
-        return part._replace(images=move(stacked(part.images)), labels=labels)
-    cuts, crops = ([move(each) for each in parts] for parts in (part.cuts, part.crops))
-    sizes = None if part.sizes is None else move(part.sizes)
-    return part._replace(cuts=cuts, labels=labels, crops=crops, sizes=sizes)

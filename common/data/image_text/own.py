@@ -293,10 +293,8 @@ def _plan_texts(pairs: Pairs, draft: Draft) -> None:
 
 def _plan_protocols(draft: Draft) -> None:
     named = draft.get("data.zero_shot") is not None
-    kept = ["image-text-retrieval"]
-    if named and "zero-shot" in draft.paper.protocols:
-        kept.append("zero-shot")
-    kept = [name for name in kept if name in draft.paper.protocols]
+    able = ["image-text-retrieval", "zero-shot"] if named else ["image-text-retrieval"]
+    kept = [name for name in able if name in draft.paper.protocols]
     draft.choose("evaluation.protocols", kept, "what images and captions alone can tell")
     if not named:
         draft.notes.append(

@@ -13,10 +13,10 @@ from common.data.image_text.config import ImageTextConfig, TextViewConfig
 from common.data.image_text.sets import Captioned
 from common.data.image_text.text_views import DRAWS, WordTables, change_text
 from common.data.image_text.tokenizers import PairTokenizer
-from common.data.images.batch import CutBatch, ImageBatch
+from common.data.images.batch import Unfinished
 from common.data.images.config import ImageConfig
-from common.data.images.hybrid import Cuts
-from common.data.images.lazy import AnySplit, LazySplit, read_images
+from common.data.images.lazy import AnySplit, ImageBatches, LazySplit
+from common.data.images.per_sample import Cuts
 from common.data.images.sets import Split
 from common.data.sampler import BatchKey
 from common.distributed.draws import keyed_generator
@@ -42,7 +42,7 @@ class PairSamples(NamedTuple):
     in `PairBatch`.
     """
 
-    images: tuple[ImageBatch | CutBatch, ...]
+    images: tuple[Unfinished, ...]
     ids: Tensor
     mask: Tensor
     extra_ids: Tensor | None
@@ -123,13 +123,12 @@ class WholePairs(Dataset[PairSamples]):
     def __getitem__(self, key: BatchKey) -> PairSamples:
         """Returns the samples at ``key.rows``, and a near image of each if they are asked for."""
         rows = key.rows.numpy()
-        blocks, near_rows = [(rows, TEXTS, HARD)], list[NDArray[np.int64]]()
-        images = [self._images(key, self.seed)]
-        if self.config.hard_images:
-            drawn = self._draw(key, NEAR, 2)
-            near_rows = [self._choose_near(rows, drawn[:, 0])]
-            blocks.append((near_rows[0], NEAR + 1, NEAR_HARD))
-            near_key = key._replace(rows=torch.from_numpy(near_rows[0]))
+        blocks, images = [(rows, TEXTS, HARD)], [self._images(key, self.seed)]
+        if self.near is not None:
+            drawn = self._draw(key, NEAR, 2)[:, 0]
+            near = self.near[rows, (drawn * self.near.shape[1]).astype(np.int64)]
+            blocks.append((near, NEAR + 1, NEAR_HARD))
+            near_key = key._replace(rows=torch.from_numpy(near))
             images.append(self._images(near_key, self.seed + NEAR_SEED)._replace(key=key))
         texts, extra = list[NDArray[np.int32]](), list[NDArray[np.int32]]()
         for own, stream, hard_stream in blocks:
@@ -143,23 +142,18 @@ class WholePairs(Dataset[PairSamples]):
         parts = ids.reshape(shape), mask.reshape(shape), extra_ids, extra_mask
         return PairSamples(tuple(images), *parts, key)
 
-    def _images(self, key: BatchKey, seed: int) -> ImageBatch | CutBatch:
+    def _images(self, key: BatchKey, seed: int) -> Unfinished:
         """Returns the images as stored, or their cut views where they lie in files."""
+        stored = ImageBatches(self.images)
         if isinstance(self.images, LazySplit):
-            return Cuts(ImageRows(self.images), self.views, seed)[key]
-        return ImageRows(self.images)[key]
+            return Cuts(stored, self.views, seed)[key]
+        return stored[key]
 
     def _draw(self, key: BatchKey, stream: int, count: int) -> NDArray[np.float64]:
         """Draws for the global batch and returns this process's rows, ``(rows, count)``."""
         generator = keyed_generator(self.seed, key.epoch, key.batch, stream)
         table = torch.rand(key.global_size, count, generator=generator, dtype=torch.float64)
         return table[key.offset : key.offset + len(key.rows)].numpy()
-
-    def _choose_near(
-        self, rows: NDArray[np.int64], drawn: NDArray[np.float64]
-    ) -> NDArray[np.int64]:
-        assert self.near is not None
-        return self.near[rows, (drawn * self.near.shape[1]).astype(np.int64)]
 
     def _texts(
         self, rows: NDArray[np.int64], key: BatchKey, stream: int
@@ -204,18 +198,6 @@ class WholePairs(Dataset[PairSamples]):
         ends = np.concatenate(([0], np.cumsum(lengths)))
         store = TokenStore(np.concatenate(texts), ends, self.texts.captions.pad)
         return store.gather(np.arange(len(texts)), self.config.context)
-
-
-class ImageRows(Dataset[ImageBatch]):
-    """Gives the images of a batch as stored."""
-
-    def __init__(self, split: AnySplit) -> None:
-        self.split = split
-
-    def __getitem__(self, key: BatchKey) -> ImageBatch:
-        """Returns the images at ``key.rows``."""
-        images = read_images(self.split, key.rows)
-        return ImageBatch(images, self.split.labels[key.rows], key)
 
 
 # Images compared at once.

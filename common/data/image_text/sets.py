@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 
 from common.data.images.lazy import AnySplit, LazySplit, fingerprint_files
-from common.data.images.sets import Split
 from common.data.images.sets import fingerprint as fingerprint_images
 from common.distributed.draws import keyed_generator
 
@@ -96,25 +95,23 @@ class CaptionedSet:
     remark: str = ""
 
 
-def keep_images_apart(found: Captioned, share: float, names: Sequence[str]) -> dict[str, Captioned]:
-    """Returns ``train`` and parts ``names`` of ``share`` of the images each, all captions with it.
+def keep_images_apart(parts: Mapping[str, Captioned], share: float) -> dict[str, Captioned]:
+    """Returns ``parts``, with "val" and "test" of ``share`` of the training images where they lack.
 
-    Which images they are depends on their number alone.
+    All captions go with an image; which images, depends on the number of training images alone.
     """
-    order = torch.randperm(len(found), generator=keyed_generator(0, len(found))).numpy()
-    count = max(int(share * len(found)), 1)
-    starts = [count * number for number in range(len(names) + 1)]
-    parts = {name: order[start : start + count] for name, start in zip(names, starts, strict=False)}
-    parts["train"] = order[starts[-1] :]
-    return {name: found.rows(np.sort(rows)) for name, rows in parts.items()}
+    train, found = parts["train"], dict(parts)
+    order = torch.randperm(len(train), generator=keyed_generator(0, len(train))).numpy()
+    count = max(int(share * len(train)), 1)
+    for name in ("val", "test"):
+        if name not in parts:
+            found[name], order = train.rows(np.sort(order[:count])), order[count:]
+    return {**found, "train": train.rows(np.sort(order))}
 
 
 def without_labels(images: AnySplit) -> AnySplit:
     """Returns ``images`` under label 0: those of label -1 would not be tested."""
-    labels = torch.zeros(len(images), dtype=torch.int64)
-    if isinstance(images, LazySplit):
-        return LazySplit(images.source, images.index, labels)
-    return Split(images.images, labels)
+    return replace(images, labels=torch.zeros_like(images.labels))
 
 
 def _kept(variants: Variants, caption: NDArray[np.int64]) -> Variants:

@@ -46,7 +46,7 @@ def make_tables(
     Raises:
         ConfigError: A view that needs words where no word is a token, or synonyms without any.
     """
-    stop = {tokenizer.single(word) for word in STOP_WORDS} - {None}
+    stop = frozenset(n for word in STOP_WORDS if (n := tokenizer.single(word)) is not None)
     synonyms: dict[int, list[int]] = {}
     for group in groups:
         ids = [place for word in group if (place := tokenizer.single(word)) is not None]
@@ -59,7 +59,7 @@ def make_tables(
         )
     if any(view.stop_words for view in used) and not stop:
         raise ConfigError("data.tokenizer: no stop word is a token of it; use stop_words=0")
-    return WordTables(frozenset(s for s in stop if s is not None), synonyms, len(tokenizer.opening))
+    return WordTables(stop, synonyms, len(tokenizer.opening))
 
 
 def change_text(

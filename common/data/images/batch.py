@@ -38,6 +38,10 @@ class CutBatch(NamedTuple):
     sizes: Tensor | None = None
 
 
+# What is moved to the device before views are made or finished there.
+Unfinished = ImageBatch | CutBatch
+
+
 class ViewBatch(NamedTuple):
     """Views of one batch, in the order of the recipe's ``data.views``.
 
@@ -66,6 +70,21 @@ def stacked(images: Images) -> Tensor:
     raise DataError(
         f"data.pipeline=batched: images differ in size ({', '.join(sizes)}); use hybrid"
     )
+
+
+def move_batch(batch: Unfinished, device: torch.device) -> Unfinished:
+    """Returns ``batch`` with its tensors on ``device``; raises `DataError` as `stacked`."""
+
+    def move(tensor: Tensor) -> Tensor:
+        # Nobody waits: the device's own queue keeps copies before what reads them.
+        return tensor.to(device, non_blocking=True)
+
+    labels = move(batch.labels)
+    if isinstance(batch, ImageBatch):
+        return batch._replace(images=move(stacked(batch.images)), labels=labels)
+    cuts, crops = ([*map(move, parts)] for parts in (batch.cuts, batch.crops))
+    sizes = None if batch.sizes is None else move(batch.sizes)
+    return batch._replace(cuts=cuts, labels=labels, crops=crops, sizes=sizes)
 
 
 def as_view_batch(batch: object, num_views: int | None = None) -> ViewBatch:

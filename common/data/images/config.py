@@ -62,13 +62,9 @@ class ViewConfig:
     def __post_init__(self) -> None:
         """Checks the ranges; raises `ConfigError`."""
         for name in ("area", "ratio", "sigma", "contrast_scale"):
-            check_range(name, getattr(self, name))
-
-
-def check_range(name: str, value: list[float]) -> None:
-    """Raises `ConfigError` unless ``value`` is a low and a high number."""
-    if len(value) != 2 or value[0] > value[1]:
-        raise ConfigError(f"data.views: {name} must be [low, high], got {list(value)}")
+            value = getattr(self, name)
+            if len(value) != 2 or value[0] > value[1]:
+                raise ConfigError(f"data.views: {name} must be [low, high], got {list(value)}")
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """The random numbers of views: drawn on the CPU for the global batch, one row a view."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -38,11 +37,8 @@ class ViewParameters:
 
     def rows(self, index: Tensor) -> "ViewParameters":
         """Returns the rows at ``index``."""
-        return self._map(lambda value: value[index])
-
-    def _map(self, change: Callable[[Tensor], Tensor]) -> "ViewParameters":
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return replace(self, **{k: change(v) for k, v in values.items() if v is not None})
+        return replace(self, **{k: v[index] for k, v in values.items() if v is not None})
 
 
 @dataclass(frozen=True)

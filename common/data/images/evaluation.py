@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import reduce
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from common.data.images.config import ImageConfig, ViewConfig
 from common.data.images.lazy import AnySplit, LazySplit, read_images
 from common.data.images.loading import CentreCrop, RandomView, image_batches
 from common.data.images.per_sample import make_views_singly
-from common.data.images.sets import NO_BOX, Objects, Split, merge, plain_objects, to_float
+from common.data.images.sets import NO_BOX, Objects, plain_objects, to_float
 from common.data.images.views import collect_views, make_views, normalise
 from common.data.sampler import BatchKey
 from common.distributed.draws import keyed_generator
@@ -165,21 +166,13 @@ def split_pair(
     """
     if split not in images:
         raise DataError(f"data.name={config.name} has no split {split!r} (data.holdout keeps val)")
-    references = (images[name] for name in reference_names(images, split))
-    return reduce(_merge, references), images[split]
+    references: list[Any] = [images[name] for name in reference_names(images, split)]
+    return reduce(lambda first, other: first.joined(other), references), images[split]
 
 
 def reference_names(images: Mapping[str, AnySplit], split: str) -> list[str]:
     """Returns the splits whose images are the references of ``split``."""
     return ["train", "val"] if split != "val" and "val" in images else ["train"]
-
-
-def _merge(first: AnySplit, second: AnySplit) -> AnySplit:
-    if isinstance(first, Split) and isinstance(second, Split):
-        return merge(first, second)
-    if isinstance(first, LazySplit) and isinstance(second, LazySplit):
-        return first.joined(second)
-    raise TypeError("one split in memory, the other read as needed")
 
 
 PAIR_BATCH = 64
@@ -321,8 +314,8 @@ class ObjectImages(Dataset[tuple[Tensor, Objects]]):
             ConfigError: The library that measures is not installed.
         """
         split, name = self.split, self.config.name
-        boxes = hasattr(split.source, "objects") if isinstance(split, LazySplit) else None
         if isinstance(split, LazySplit):
+            boxes = hasattr(split.source, "objects")
             shapes = getattr(split.source, "has_masks", False)
         else:
             shapes = split.instance_maps is not None

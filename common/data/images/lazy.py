@@ -1,4 +1,4 @@
-"""Images that are read when a batch needs them: of any size, decoded from a source of files."""
+"""Images decoded from files when a batch needs them; hold-out and batches of all splits."""
 
 import hashlib
 import io
@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
-from torch.utils.data import get_worker_info
+from torch.utils.data import Dataset, get_worker_info
 
-from common.data.images.batch import Images
+from common.data.images.batch import ImageBatch, Images
 from common.data.images.sets import Split
+from common.data.sampler import BatchKey
+from common.distributed.draws import keyed_generator
 from common.errors import DataError
 
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
@@ -197,7 +199,36 @@ def _naming_the_setting() -> Iterator[None]:
 
 
 AnySplit = Split | LazySplit
+Kind = TypeVar("Kind", Split, LazySplit)
 FileSet = dict[str, LazySplit]
+HOLDOUT_SEED = 20_200_617
+
+
+def hold_out(images: dict[str, Kind], share: float, split: str = "val") -> dict[str, Kind]:
+    """Moves ``share`` of the training groups to ``split``, unless the set brings its own.
+
+    The choice depends on the number of groups alone, so every seed of a run, and every paper,
+    has the same split. Where only some images have a label, these alone are held out: the others
+    could not be tested.
+    """
+    if split in images or share == 0:
+        return images
+    train = images["train"]
+    groups = torch.arange(len(train)) if train.groups is None else train.groups
+    labelled = train.labels >= 0
+    distinct = groups[labelled].unique() if labelled.any() else groups.unique()
+    order = torch.randperm(len(distinct), generator=keyed_generator(HOLDOUT_SEED))
+    chosen = distinct[order[: round(share * len(distinct))]]
+    held = torch.isin(groups, chosen)
+    return {**images, "train": train.rows(~held), split: train.rows(held)}
+
+
+def keep_labelled(name: str, images: dict[str, Kind]) -> dict[str, Kind]:
+    """Takes the training images without label away; raises `DataError` if none is left."""
+    labelled = images["train"].labels >= 0
+    if not labelled.any():
+        raise DataError(f"{name}: no training image has a label, as data.labelled_only=true asks")
+    return {**images, "train": images["train"].rows(labelled)}
 
 
 def fingerprint_files(images: FileSet) -> str:
@@ -219,6 +250,17 @@ def read_images(split: AnySplit, rows: Tensor) -> Images:
         return split.images[rows]
     images = [split.read(int(row)) for row in rows]
     return torch.stack(images) if len({p.shape for p in images}) == 1 else images
+
+
+class ImageBatches(Dataset[ImageBatch]):
+    """Gives all images of a batch at once, as stored."""
+
+    def __init__(self, split: AnySplit) -> None:
+        self.split = split
+
+    def __getitem__(self, key: BatchKey) -> ImageBatch:
+        """Returns the images and labels at ``key.rows``."""
+        return ImageBatch(read_images(self.split, key.rows), self.split.labels[key.rows], key)
 
 
 def image_sizes(images: Images) -> Tensor:

@@ -37,6 +37,7 @@ class CentreCrop:
 
     resize: int | None = None
     crop: int | None = None
+    filter: F.InterpolationMode = F.InterpolationMode.BILINEAR
 
     def __call__(self, images: Images, key: BatchKey | None = None) -> Tensor:
         """Returns (batch, channels, height, width)."""
@@ -49,7 +50,7 @@ class CentreCrop:
 
     def _apply(self, image: Tensor) -> Tensor:
         if self.resize is not None:
-            image = F.resize(image, [self.resize], antialias=True)
+            image = F.resize(image, [self.resize], self.filter, antialias=True)
         return image if self.crop is None else F.center_crop(image, [self.crop, self.crop])
 
 

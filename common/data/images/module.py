@@ -8,52 +8,30 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch import nn
 
 from common.data.contract import Look, RunData
-from common.data.images.batch import CutBatch, ImageBatch, stacked
+from common.data.images.batch import Unfinished, move_batch
 from common.data.images.checks import check_files, check_labels, describe_labels, find_warnings
 from common.data.images.config import FILE_SETS, ImageConfig, ImageFacts
 from common.data.images.evaluation import DenseImages, EvaluatedImages, ObjectImages, split_pair
-from common.data.images.hybrid import Cuts, finish_views
-from common.data.images.lazy import AnySplit, fingerprint_files, read_images
-from common.data.images.loading import ImageLoader, watched
-from common.data.images.sets import (
-    ImageSet,
+from common.data.images.lazy import (
+    AnySplit,
+    ImageBatches,
     Kind,
-    Split,
-    check_set,
-    fingerprint,
+    fingerprint_files,
     hold_out,
     keep_labelled,
 )
-from common.data.images.views import make_view_batch
+from common.data.images.loading import ImageLoader, watched
+from common.data.images.per_sample import Cuts, finish_views
+from common.data.images.sets import ImageSet, Split, check_set, fingerprint
 from common.data.modality import DataSets
-from common.data.sampler import BatchKey
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig, check_asked
 from common.evaluation.features import ImageInputs
 from common.evaluation.frozen import embed_frozen
 from common.registry import READERS
-
-Batch = ImageBatch | CutBatch
-
-
-class ImageBatches(Dataset[ImageBatch]):
-    """Gives all images of a batch at once."""
-
-    def __init__(self, split: AnySplit) -> None:
-        self.split = split
-
-    def __len__(self) -> int:
-        """Returns the number of images."""
-        return len(self.split)
-
-    def __getitem__(self, key: BatchKey) -> ImageBatch:
-        """Returns the images and labels at ``key.rows``."""
-        images = read_images(self.split, key.rows)
-        return ImageBatch(images, self.split.labels[key.rows], key)
 
 
 class ImageData(RunData):
@@ -139,7 +117,7 @@ class ImageData(RunData):
             if any(one.needs for one in asked) and split in self.set:
                 check_labels(self.set, split, self.config)
                 measured.append(split)
-        check_asked(evaluation, "images", lambda split: self._inputs(None, split))
+        check_asked(evaluation, "images", lambda split: self.evaluation_inputs(None, split))
         check_files(self.set, measured, self.config)
 
     @property
@@ -179,9 +157,12 @@ class ImageData(RunData):
         self.check_training()
         config = self.config
         train = watched(self.set["train"], config.workers)
-        sampler = self.make_sampler(len(train), config.batch_size, order=self._order(train))
-        dataset = self._dataset(train)
-        return ImageLoader(dataset, train, sampler, config.workers, config.prefetch)
+        order = None if isinstance(train, Split) else partial(train.order, config.shuffle_window)
+        sampler = self.make_sampler(len(train), config.batch_size, order=order)
+        batches: Any = ImageBatches(train)
+        if config.pipeline == "hybrid":
+            batches = Cuts(batches, config, self.seed)
+        return ImageLoader(batches, train, sampler, config.workers, config.prefetch)
 
     def val_dataloader(self) -> list[Any]:
         """Returns what `Trainer.validate` measures: the split "val", prepared by this module.
@@ -204,51 +185,30 @@ class ImageData(RunData):
         # One loader of one batch, which a module's `Probe` calls.
         return [Look(partial(self.evaluation_inputs, split=split))]
 
-    def _order(self, train: AnySplit) -> Callable[[torch.Generator], Tensor] | None:
-        if isinstance(train, Split):
-            return None
-        return partial(train.order, self.config.shuffle_window)
-
-    def _dataset(self, train: AnySplit) -> Dataset[Any]:
-        batches = ImageBatches(train)
-        if self.config.pipeline == "hybrid":
-            return Cuts(batches, self.config, self.seed)
-        return batches
-
     def transfer_batch_to_device(
-        self, batch: Batch, device: torch.device, dataloader_idx: int
-    ) -> Batch:
+        self, batch: Unfinished, device: torch.device, dataloader_idx: int
+    ) -> Unfinished:
         """Moves the tensors only: Lightning would walk over every row number of the key."""
-        if not isinstance(batch, Batch):  # of a look, which prepares its images itself
-            return batch
-
-        def move(*tensors: Tensor) -> list[Tensor]:
-            # Nobody waits: the device's own queue keeps copies before what reads them.
-            return [tensor.to(device, non_blocking=True) for tensor in tensors]
-
-        (labels,) = move(batch.labels)
-        if isinstance(batch, ImageBatch):
-            (images,) = move(stacked(batch.images))
-            return batch._replace(images=images, labels=labels)
-        crops = move(*batch.crops)
-        sizes = None if batch.sizes is None else move(batch.sizes)[0]
-        cuts = move(*batch.cuts)
-        return batch._replace(cuts=cuts, labels=labels, crops=crops, sizes=sizes)
+        # A look prepares its images itself.
+        return move_batch(batch, device) if isinstance(batch, Unfinished) else batch
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Makes the views, or what the workers left to make of them."""
-        if isinstance(batch, ImageBatch):
-            return make_view_batch(batch, self.config, self.seed)
-        if isinstance(batch, CutBatch):
+        if isinstance(batch, Unfinished):
             return finish_views(batch, self.config, self.seed)
         return batch
 
-    def evaluation_inputs(self, module: nn.Module, split: str) -> ImageInputs:
-        """Returns what protocols measure ``module`` by; nothing is embedded before its use.
+    def evaluation_inputs(self, module: nn.Module | None, split: str) -> ImageInputs:
+        """Returns what protocols measure ``module``, or raw pixels, by; embedded at its use.
 
         Labelled references are the training images; for "test" the hold-out too.
         """
-        return self._inputs(module, split)
+        self.load()
+        pair, config = split_pair(self.set, split, self.config), self.config
+        train, test = (EvaluatedImages(part, config) for part in pair)
+        dense, tested_dense = (DenseImages(part, config) for part in pair)
+        objects, tested_objects = (ObjectImages(part, config) for part in pair)
+        return ImageInputs(module, train, test, (dense, tested_dense), (objects, tested_objects))
 
     def check_split(self, split: str) -> None:
         """Raises `DataError` unless protocols can measure ``split``."""
@@ -256,15 +216,7 @@ class ImageData(RunData):
 
     def references(self, split: str) -> dict[str, ImageInputs]:
         """Returns the encoders that learn nothing: ``raw`` is the pixels."""
-        return {"raw": self._inputs(None, split)}
-
-    def _inputs(self, module: nn.Module | None, split: str) -> ImageInputs:
-        self.load()
-        pair, config = split_pair(self.set, split, self.config), self.config
-        train, test = (EvaluatedImages(part, config) for part in pair)
-        dense, tested_dense = (DenseImages(part, config) for part in pair)
-        objects, tested_objects = (ObjectImages(part, config) for part in pair)
-        return ImageInputs(module, train, test, (dense, tested_dense), (objects, tested_objects))
+        return {"raw": self.evaluation_inputs(None, split)}
 
     def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
         """Embeds a user's own images, a folder or an npz, without views.

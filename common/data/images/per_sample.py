@@ -1,19 +1,30 @@
-"""The same views by torchvision, one image at a time, of any size: for plots and dense tests.
+"""Views by torchvision, one image at a time, of any size: whole ones, or ``data.pipeline=hybrid``.
 
-It reads the parameters of the batched pipeline, which is tested against it.
+Whole ones are for plots and dense tests. For hybrid, workers decode, cut and resize, to 8 bits as
+Pillow does; colours, blur and noise are made on the whole batch, on its device. Both read the
+parameters of the batched pipeline, which is tested against them.
 """
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as F
 
-from common.data.images.batch import Images
+from common.data.images.batch import CutBatch, ImageBatch, Images, Unfinished, ViewBatch
 from common.data.images.colour import ORDERS, SOLARISE_THRESHOLD
-from common.data.images.config import ViewConfig
+from common.data.images.config import ImageConfig, ViewConfig
 from common.data.images.draws import ViewParameters
+from common.data.images.lazy import image_sizes
 from common.data.images.resample import blur_radius
 from common.data.images.sets import to_float
-from common.data.images.views import affine_crop
+from common.data.images.views import (
+    affine_crop,
+    change_views,
+    make_view_batch,
+    normalise,
+    own_parameters,
+)
+from common.data.sampler import BatchKey
 
 
 def make_views_singly(images: Images, view: ViewConfig, parameters: ViewParameters) -> Tensor:
@@ -59,3 +70,41 @@ def _jitter(x: Tensor, factors: list[float], order: list[int]) -> Tensor:
     for operation in order:
         x = adjust[operation](x, factors[operation])
     return x
+
+
+class Cuts(Dataset[CutBatch]):
+    """Cuts the views of a batch where the data are read."""
+
+    def __init__(self, batches: Dataset[ImageBatch], config: ImageConfig, seed: int) -> None:
+        self.batches, self.config, self.seed = batches, config, seed
+
+    def __getitem__(self, key: BatchKey) -> CutBatch:
+        """Returns the cuts of the images at ``key.rows``."""
+        batch = self.batches[key]
+        num, cuts, crops = len(batch.images), [], []
+        for entry, view in enumerate(self.config.views):
+            drawn = own_parameters(view, entry, key, batch.images, self.seed)
+            made = [cut(batch.images[n % num], view, crop) for n, crop in enumerate(drawn.crops)]
+            cuts.append(torch.stack([_to_bytes(x) for x in made]))
+            crops.append(drawn.crops)
+        return CutBatch(cuts, batch.labels, key, crops, image_sizes(batch.images))
+
+
+def _to_bytes(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.uint8 else x.mul(255).round_().to(torch.uint8)
+
+
+def finish_views(batch: Unfinished, config: ImageConfig, seed: int) -> ViewBatch:
+    """Makes the views of ``batch``, or what is left to make of them, on the device it is on."""
+    if isinstance(batch, ImageBatch):
+        return make_view_batch(batch, config, seed)
+    views: list[Tensor] = []
+    crops: list[Tensor] = []
+    for entry, view in enumerate(config.views):
+        cuts, num = batch.cuts[entry], len(batch.labels)
+        # What depends on an image's size is in the batch already.
+        drawn = own_parameters(view, entry, batch.key, cuts[:num], seed)
+        made = change_views(cuts, view, drawn)
+        views.extend(normalise(made, config.mean, config.std).chunk(view.count))
+        crops.extend(batch.crops[entry].chunk(view.count))
+    return ViewBatch(views, batch.labels, batch.key, crops, batch.sizes)

@@ -1,13 +1,12 @@
-"""Image sets in memory: splits, objects with boxes, checks, hold-out and fingerprint."""
+"""Image sets in memory: splits, objects with boxes, checks and fingerprint."""
 
 import hashlib
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from common.distributed.draws import keyed_generator
 from common.errors import DataError
 
 # The class of rows that fill `sets.Split.boxes` up.
@@ -50,7 +49,6 @@ def padded(boxes: list[Tensor]) -> Tensor:
     return found
 
 
-HOLDOUT_SEED = 20_200_617
 # The class of a pixel that no dense label covers: `cross_entropy(..., ignore_index=IGNORED)`.
 IGNORED = -1
 
@@ -91,60 +89,19 @@ class Split:
         chosen: dict[str, Any] = {k: v[index] for k, v in parts.items() if isinstance(v, Tensor)}
         return replace(self, **chosen)
 
+    def joined(self, other: "Split") -> "Split":
+        """Returns the images of both with all that both know of them, its own leading."""
+        joined: dict[str, Any] = {}
+        for entry in fields(Split):
+            parts = (getattr(self, entry.name), getattr(other, entry.name))
+            if all(isinstance(part, Tensor) for part in parts):
+                joined[entry.name] = torch.cat(parts)
+        # Group numbers of two splits need not be of the same originals.
+        joined["groups"] = None
+        return Split(**joined, class_names=self.class_names)
+
 
 ImageSet = dict[str, Split]
-
-
-class Selectable(Protocol):
-    """A split of which rows can be selected, wherever its images are."""
-
-    @property
-    def labels(self) -> Tensor:
-        """Classes, -1 for none."""
-        ...
-
-    @property
-    def groups(self) -> Tensor | None:
-        """Images of one original."""
-        ...
-
-    def __len__(self) -> int:
-        """Returns the number of images."""
-        ...
-
-    def rows(self, index: Tensor) -> Self:
-        """Returns the images that ``index`` selects."""
-        ...
-
-
-Kind = TypeVar("Kind", bound=Selectable)
-
-
-def hold_out(images: dict[str, Kind], share: float, split: str = "val") -> dict[str, Kind]:
-    """Moves ``share`` of the training groups to ``split``, unless the set brings its own.
-
-    The choice depends on the number of groups alone, so every seed of a run, and every paper,
-    has the same split. Where only some images have a label, these alone are held out: the others
-    could not be tested.
-    """
-    if split in images or share == 0:
-        return images
-    train = images["train"]
-    groups = torch.arange(len(train)) if train.groups is None else train.groups
-    labelled = train.labels >= 0
-    distinct = groups[labelled].unique() if labelled.any() else groups.unique()
-    order = torch.randperm(len(distinct), generator=keyed_generator(HOLDOUT_SEED))
-    chosen = distinct[order[: round(share * len(distinct))]]
-    held = torch.isin(groups, chosen)
-    return {**images, "train": train.rows(~held), split: train.rows(held)}
-
-
-def keep_labelled(name: str, images: dict[str, Kind]) -> dict[str, Kind]:
-    """Takes the training images without label away; raises `DataError` if none is left."""
-    labelled = images["train"].labels >= 0
-    if not labelled.any():
-        raise DataError(f"{name}: no training image has a label, as data.labelled_only=true asks")
-    return {**images, "train": images["train"].rows(labelled)}
 
 
 def check_set(name: str, images: ImageSet) -> None:
@@ -193,15 +150,3 @@ def fingerprint(images: ImageSet) -> str:
 def to_float(images: Tensor) -> Tensor:
     """Returns uint8 images divided by 255, floating ones unchanged."""
     return images if images.is_floating_point() else images.float().div_(255)
-
-
-def merge(first: Split, second: Split) -> Split:
-    """Returns the images of both with all that both know of them, ``first`` leading."""
-    joined: dict[str, Any] = {}
-    for entry in fields(Split):
-        parts = (getattr(first, entry.name), getattr(second, entry.name))
-        if all(isinstance(part, Tensor) for part in parts):
-            joined[entry.name] = torch.cat(parts)
-    # Group numbers of two splits need not be of the same originals.
-    joined["groups"] = None
-    return Split(**joined, class_names=first.class_names)

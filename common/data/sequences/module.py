@@ -231,21 +231,17 @@ class SequenceData(RunData):
         return users, RankingInput(queries, module.item_table(), nobody_knows, _history(instances))
 
     def _embed(self, module: Any, instances: Instances) -> Tensor:
+        """Encodes all instances in chunks of like lengths, each trimmed to its longest."""
+        device, most = module.device, self.config.max_length
+        order = np.argsort(np.minimum(instances.input_lengths, most), kind="stable")
+        parts = []
         with evaluating(module):
-            return _embed_all(module, instances, self.config.max_length)
-
-
-def _embed_all(module: Any, instances: Instances, max_length: int) -> Tensor:
-    """Encodes all instances in chunks of like lengths, each trimmed to its longest."""
-    device = module.device
-    order = np.argsort(np.minimum(instances.input_lengths, max_length), kind="stable")
-    parts = []
-    for start in range(0, len(order), EVALUATION_CHUNK):
-        items, lengths, _ = instances.gather(order[start : start + EVALUATION_CHUNK], max_length)
-        inputs = torch.from_numpy(items[:, : lengths.max()]).to(device)
-        parts.append(module.embed(inputs, torch.from_numpy(lengths).to(device)))
-    place = torch.from_numpy(np.argsort(order)).to(device)
-    return torch.cat(parts)[place]
+            for start in range(0, len(order), EVALUATION_CHUNK):
+                items, lengths, _ = instances.gather(order[start : start + EVALUATION_CHUNK], most)
+                inputs = torch.from_numpy(items[:, : lengths.max()]).to(device)
+                parts.append(module.embed(inputs, torch.from_numpy(lengths).to(device)))
+        place = torch.from_numpy(np.argsort(order)).to(device)
+        return torch.cat(parts)[place]
 
 
 def _history(instances: Instances) -> History:

@@ -172,9 +172,6 @@ def digest_of(arrays: Sequence[Any]) -> str:
     return digest.hexdigest()[:16]
 
 
-COVARIATES = ("minute", "hour", "weekday", "day", "day of year", "month", "ISO week")
-
-
 def cut_sections(series: Tensor, count: int) -> Tensor:
     """Returns ``(count * instances, length, channels)`` of ``(instances, steps, channels)``.
 
@@ -187,7 +184,7 @@ def cut_sections(series: Tensor, count: int) -> Tensor:
 
 
 def time_covariates(dates: Sequence[datetime]) -> Tensor:
-    """Returns the calendar of each step, ``(steps, 7)`` in float64: see `COVARIATES`."""
+    """Returns the calendar of each step, ``(steps, 7)`` in float64."""
     rows = [
         (
             date.minute,

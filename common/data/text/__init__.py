@@ -24,7 +24,7 @@ MODALITY = Modality(
         ),
         "stsb": DataSet("common.data.text.readers.stsb:stsb", target="number"),
         "stsb-open": DataSet("common.data.text.readers.pairs:stsb_open"),
-        "wordnet": DataSet("common.data.text.readers.wordnet:wordnet"),
+        "wordnet": DataSet("common.data.text.readers.entries:wordnet"),
     },
     readers={
         "association-tests": "common.data.text.readers.word_tests:read_tests",

@@ -188,19 +188,8 @@ class TextData(RunData):
         ids, mask, targets = (part.to(device, non_blocking=True) for part in batch[:3])
         return batch._replace(ids=ids, mask=mask, targets=targets)
 
-    def evaluation_inputs(self, module: nn.Module, split: str) -> TextInputs:
-        """Returns what protocols measure ``module`` by; nothing is embedded before its use."""
-        return self._inputs(split, module)
-
-    def references(self, split: str) -> Mapping[str, TextInputs]:
-        """Returns what learns nothing: how often each word occurs in a text."""
-        return {"words": self._inputs(split, None)}
-
-    def check_evaluation(self, evaluation: EvaluationConfig) -> None:
-        """Raises `ConfigError` for protocols that the set has nothing for."""
-        check_asked(evaluation, "text", lambda split: self._inputs(split, None))
-
-    def _inputs(self, split: str, module: nn.Module | None) -> TextInputs:
+    def evaluation_inputs(self, module: nn.Module | None, split: str) -> TextInputs:
+        """Returns what protocols measure ``module``, or word counts, by; embedded at its use."""
         dataset = self.samples
         train = None
         if len(self.set.names):
@@ -208,6 +197,14 @@ class TextData(RunData):
         graded, held_out = self.graded.get(split), self.parts.get(split)
         encode, unknown = self.tokenizer.encode, self.tokenizer.special.unknown
         return TextInputs(module, encode, unknown, graded, train, held_out)
+
+    def references(self, split: str) -> Mapping[str, TextInputs]:
+        """Returns what learns nothing: how often each word occurs in a text."""
+        return {"words": self.evaluation_inputs(None, split)}
+
+    def check_evaluation(self, evaluation: EvaluationConfig) -> None:
+        """Raises `ConfigError` for protocols that the set has nothing for."""
+        check_asked(evaluation, "text", lambda split: self.evaluation_inputs(None, split))
 
     def embed_path(self, module: nn.Module, path: Path) -> dict[str, NDArray]:
         """Embeds a user's own texts, one a line of a .txt[.gz].

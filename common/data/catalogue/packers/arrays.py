@@ -71,7 +71,7 @@ def read_rows(path: Path, name: str) -> tuple[Array, dict[str, Array]]:
     """
     known = read_arrays(path, name, optional=("ids", "labels"))
     rows = known.pop(name)
-    with np.load(path) as file:
+    with np.load(path, allow_pickle=False) as file:
         if unread := [held for held in file.files if held not in (name, *known)]:
             said = f"{path}: {', '.join(unread)} is not read, only {name}, ids and labels are"
             warnings.warn(said, stacklevel=2)

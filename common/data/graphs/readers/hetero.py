@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from copy import copy
 from operator import index
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -33,14 +33,6 @@ SAVED = [HeteroData, BaseStorage, NodeStorage, EdgeStorage]
 SAVED += [Data, GlobalStorage, DataEdgeAttr, DataTensorAttr]
 # The one type of a graph that names none.
 NODE = "node"
-
-
-class Parts(NamedTuple):
-    """What `make_graph` takes, by node type and by (source, relation, end)."""
-
-    num_nodes: dict[str, int]
-    edges: Edges
-    features: dict[str, Any]
 
 
 def read_hetero_data(config: GraphConfig, seed: int, data: Any = None) -> HeteroData:
@@ -117,8 +109,12 @@ def with_types(data: Data) -> HeteroData:
     return found
 
 
-def hetero_parts(data: HeteroData, where: str) -> Parts:
-    """Reads nodes, edges and features; no labels are needed. Raises `DataError`."""
+def hetero_parts(data: HeteroData, where: str) -> tuple[dict[str, int], Edges, dict[str, Any]]:
+    """Reads number of nodes by type, edges and features; no labels are needed.
+
+    Raises:
+        DataError: Something in ``data`` that is none of them.
+    """
     for name in data.node_types:
         if "-" in name:
             raise DataError(f"{where}: node type {name!r}: '-' stands between types in a meta-path")
@@ -129,7 +125,7 @@ def hetero_parts(data: HeteroData, where: str) -> Parts:
         if data[name].get("x") is not None
     }
     check_one_hot(num_nodes, features, where)
-    return Parts(num_nodes, _read_edges(data, num_nodes, where), features)
+    return num_nodes, _read_edges(data, num_nodes, where), features
 
 
 def _count(name: str, store: Mapping[str, Any], where: str) -> int:

@@ -74,13 +74,12 @@ def lines_as_set(folder: Path, lines: list[Line], config: ImageTextConfig) -> Ca
     whole = captioned(folder, [found[place] for place in order], rows[order], list(names), near)
     splits = _splits(found, names)
     if splits is None:
-        parts = keep_images_apart(whole, config.holdout, ("val", "test"))
+        parts = {"train": whole}
     else:
         parts = {name: whole.rows(np.flatnonzero(splits == name)) for name in np.unique(splits)}
         if "train" not in parts:
             raise DataError(f"{config.path}: no line is of the split train; name one")
-        held = [name for name in ("val", "test") if name not in parts]
-        parts |= keep_images_apart(parts["train"], config.holdout, held) if held else {}
+    parts = keep_images_apart(parts, config.holdout)
     return CaptionedSet(parts.pop("train"), parts, remark=remark)
 
 

@@ -54,8 +54,7 @@ def caption_shards(config: ImageTextConfig) -> CaptionedSet:
             f"{folder}: {halves:,} of {whole + halves:,} samples lack image or caption; set "
             "data.allow_missing=true to leave them out"
         )
-    held = [name for name in ("val", "test") if name not in found]
-    found |= keep_images_apart(found["train"], config.holdout, held) if held else {}
+    found = keep_images_apart(found, config.holdout)
     remark = f", {halves:,} half pairs left out" if halves else ""
     return CaptionedSet(found.pop("train"), found, remark=remark)
 

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from common.data.catalogue.root import data_root, require
 from common.data.images.config import ImageConfig
-from common.data.images.lazy import FileSet, LazySplit
+from common.data.images.lazy import FileSet, LazySplit, hold_out
 from common.data.images.readers.layout import Listed, Part, find_parts, list_parts
-from common.data.images.sets import hold_out
 from common.errors import DataError
 
 CLASSES = "imagenet100/classes.txt"

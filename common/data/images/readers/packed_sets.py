@@ -23,11 +23,7 @@ def cifar10_jpeg(root: str | None = None) -> ImageSet:
 
     LOSSY: what is measured on it is not comparable with figures on the original.
     """
-    images = {}
-    for split in ("train", "test"):
-        file = Packed(root, f"cifar10_jpeg/{split}.npz", "jpeg", "offsets", "labels")
-        images[split] = file.split(file.decoded(), file["labels"])
-    return images
+    return _jpegs(root, train="cifar10_jpeg/train.npz", test="cifar10_jpeg/test.npz")
 
 
 def caltech101(root: str | None = None) -> ImageSet:
@@ -48,11 +44,7 @@ def tiny_imagenet(root: str | None = None) -> ImageSet:
 
     Its own test images have no labels: everybody reports on "val".
     """
-    images = {}
-    for split, stem in (("train", "train"), ("test", "val")):
-        file = Packed(root, f"tiny_imagenet/{stem}.npz", "jpeg", "offsets", "labels")
-        images[split] = file.split(file.decoded(), file["labels"])
-    return images
+    return _jpegs(root, train="tiny_imagenet/train.npz", test="tiny_imagenet/val.npz")
 
 
 def fashion_mnist(root: str | None = None) -> ImageSet:
@@ -90,6 +82,14 @@ def faces_caltech(root: str | None = None) -> ImageSet:
     order = torch.from_numpy(file["file_number"].astype(np.int64)).argsort()
     num_test = len(whole) // 5
     return {"train": whole.rows(order[:-num_test]), "test": whole.rows(order[-num_test:])}
+
+
+def _jpegs(root: str | None, **files: str) -> ImageSet:
+    images = {}
+    for split, relative in files.items():
+        file = Packed(root, relative, "jpeg", "offsets", "labels")
+        images[split] = file.split(file.decoded(), file["labels"])
+    return images
 
 
 def _fashion_mnist(root: str | None, relative: str) -> ImageSet:

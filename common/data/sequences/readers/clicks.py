@@ -55,16 +55,12 @@ def find_columns(path: Path, header: Sequence[str], asked: Columns) -> Columns:
             likely = click_columns(header, role)
             mend = "name yours" if not likely else "it may be"
             raise DataError(
-                f"{path}: {wrong} among {', '.join(header)}; {looked_for(role)}; {mend}: "
+                f"{path}: {wrong} among {', '.join(header)}; the {role} is looked for as "
+                f"{', '.join(CLICKS[role])}, with or without id; {mend}: "
                 f"data.{role}={likely[0] if likely else 'NAME'}"
             )
         found[role] = fitting[0] if fitting else None
     return Columns(**found)
-
-
-def looked_for(role: str) -> str:
-    """Returns which names a column of ``role`` may have, in words."""
-    return f"the {role} is looked for as {', '.join(CLICKS[role])}, with or without id"
 
 
 def read_header(path: Path) -> list[str]:

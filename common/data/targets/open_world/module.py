@@ -37,10 +37,6 @@ class SplitBatches(Dataset[OpenWorldBatch]):
         self.labelled = part.tags == LABELLED
         self.places = (~self.labelled).cumsum(0) - 1
 
-    def __len__(self) -> int:
-        """Returns the number of rows."""
-        return len(self.part.labels)
-
     def __getitem__(self, key: BatchKey) -> OpenWorldBatch:
         """Returns the rows of ``key``."""
         labelled = self.labelled[key.rows]
@@ -70,7 +66,6 @@ class OpenWorldData(RunData):
         super().__init__(seed, config.batch_size)
         self.config, self._read = config, read
         self._set: OpenWorldSet | None = None
-        self._train: Part | None = None
 
     def load(self) -> None:
         """Reads or generates the set and checks it; once.
@@ -84,8 +79,7 @@ class OpenWorldData(RunData):
         reader = self._read or DataSets("known-and-novel classes").get(config.name)
         found: OpenWorldSet = reader(config)
         check_parts(config.name, found)
-        train = with_labels(found.train, config.labels)
-        self._set, self._train, self.fingerprint = found, train, found.fingerprint
+        self._set, self.fingerprint = found, found.fingerprint
 
     def check_training(self) -> None:
         """Raises `ConfigError` for a batch larger than the training part."""
@@ -106,9 +100,7 @@ class OpenWorldData(RunData):
     @property
     def train_part(self) -> Part:
         """The training part, as the arm may see it."""
-        self.load()
-        assert self._train is not None
-        return self._train
+        return with_labels(self.whole.train, self.config.labels)
 
     @property
     def facts(self) -> OpenWorldFacts:
@@ -209,7 +201,8 @@ class OpenWorldData(RunData):
         names = READERS.get("known-and-novel classes")(path)
         if not names:
             raise DataError(f"{path}: no images; give an image or a folder of them")
-        folder = path.expanduser() if path.expanduser().is_dir() else path.expanduser().parent
+        path = path.expanduser()
+        folder = path if path.is_dir() else path.parent
         files = ImageFiles([Path(name) for name in names], self.whole.size)
         nothing = torch.full((len(names),), -1)
         part = Part(files, nothing, nothing)

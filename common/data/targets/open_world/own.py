@@ -1,11 +1,10 @@
 """The plan for a table of known and novel classes, in the form of OW-DFA's."""
 
-from common.data.targets.open_world.readers.published import ClassCounts
+from common.data.targets.open_world.readers.published import TRAIN_SHARE, ClassCounts
 from common.own_data.csv_files import CsvFile
 from common.own_data.csv_lines import place_of
 from common.own_data.draft import Draft, check_batch, fit_batch
 
-TRAIN_SHARE = 0.8
 LABELLED, UNLABELLED = "1", "2"
 UPDATE = 0.3  # seconds, of 64 images of 64 pixels on a core
 

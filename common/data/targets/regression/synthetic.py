@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from common.data.synthetic import Numbers
+from common.data.synthetic import Numbers, fewer_of_each
 from common.data.targets.regression.module import RegressionData
 from common.data.targets.regression.samples import TEST, TRAIN, VAL, RegressionSet
 from common.data.targets.regression.views import RegressionBatch
@@ -52,8 +52,8 @@ def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> Regre
         rows: About so many samples, two in each part of a split at least; None: all.
         seed: Decides every draw.
     """
-    generator, whole = np.random.default_rng(seed), sum(shape["splits"][0])
-    counts = [_fewer(parts, rows, whole) for parts in shape["splits"]]
+    generator = np.random.default_rng(seed)
+    counts = [fewer_of_each([parts], rows)[0] for parts in shape["splits"]]
     num = min(map(sum, counts))
     share = _labels(num, shape["levels"], generator)
     splits = np.stack([_roles(parts, num, generator) for parts in counts])
@@ -63,12 +63,6 @@ def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> Regre
         torch.from_numpy(splits),
         tuple(shape["columns"]),
     )
-
-
-def _fewer(parts: list[int], rows: int | None, whole: int) -> list[int]:
-    if rows is None or rows >= whole:
-        return parts
-    return [min(own, max(own * rows // whole, 2)) for own in parts]
 
 
 def _labels(num: int, levels: int | None, generator: np.random.Generator) -> Numbers:

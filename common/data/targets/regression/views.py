@@ -78,7 +78,7 @@ def change_inputs(
         donors = pool.inputs.flatten(1)
         values = donors.gather(0, others.flatten(2).flatten(0, 1)).view(others.shape)
         x = torch.where(swapped.to(x.device), prepared(values, config).to(x.device), x)
-    if config.shift and len(whole) > 3:
+    if config.shift:
         x = _shift(x, config.shift, whole, mine, generator)
     if config.noise:
         drawn = torch.randn(whole, generator=generator)[:, mine]

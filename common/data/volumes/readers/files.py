@@ -14,13 +14,9 @@ from common.errors import DataError
 
 
 def own_volumes(config: RegressionConfig) -> RegressionSet:
-    """Reads the user's CSV ``data.path``; labels are in the column ``data.target``."""
-    assert config.path is not None and config.target is not None
-    return read_volumes(Path(config.path).expanduser(), config.target)
+    """Reads the user's CSV ``data.path`` and the volumes that it lists.
 
-
-def read_volumes(path: Path, target: str) -> RegressionSet:
-    """Reads a CSV with the columns ``path``, ``target`` and perhaps ``split``, and its volumes.
+    It has the columns ``path``, ``data.target`` and perhaps ``split``.
 
     Paths are relative to the CSV's folder. A volume is ``(depth, height, width)`` or ``(channels,
     depth, height, width)``, all of one shape: registered and cropped before. Inputs are ``(num,
@@ -30,7 +26,9 @@ def read_volumes(path: Path, target: str) -> RegressionSet:
         DataError: Missing columns, labels that are no numbers, unknown splits, a volume that
             cannot be read or has another shape; names file and line.
     """
-    listed = read_listed(path, target)
+    assert config.path is not None and config.target is not None
+    path = Path(config.path).expanduser()
+    listed = read_listed(path, config.target)
     volumes = stack_volumes(path, listed.lines, listed.files)
     return RegressionSet(volumes, listed.targets, listed.splits)
 
@@ -39,7 +37,7 @@ def stack_volumes(path: Path, lines: list[int], files: list[Path]) -> Tensor:
     """Returns ``(num, channels, depth, height, width)`` of the files that ``path`` lists.
 
     Raises:
-        DataError: As `read_volumes` of its volumes.
+        DataError: As `own_volumes` of its volumes.
     """
     volumes: list[Tensor] = []
     for number, file in zip(lines, files, strict=True):

@@ -13,8 +13,7 @@ from common.errors import ConfigError
 from common.losses.infonce import queue_info_nce
 from common.methods import moco
 from common.methods.config import MoCoConfig
-from common.methods.moco import MoCo, groups_of_this_process
-from common.methods.queue import enqueue
+from common.methods.moco import MoCo, enqueue, groups_of_this_process
 
 SMALL = {"backbone": "small_conv", "hidden_dim": 16, "output_dim": 8, "queue_length": 24}
 

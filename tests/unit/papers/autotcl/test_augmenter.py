@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from papers.autotcl.augmenter import Augmenter, gate, harden, view
-from papers.autotcl.backbone import DilatedEncoder
-from papers.autotcl.masks import draw_keep
+from papers.autotcl.backbone import DilatedEncoder, draw_keep
 
 STRETCH, BIAS = 0.05, 0.05
 

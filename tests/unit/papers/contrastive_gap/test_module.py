@@ -17,8 +17,7 @@ from common.data.image_text.config import ImageTextFacts
 from common.errors import ConfigError, UsageError
 from common.own_data.plan import make_plan
 from papers.contrastive_gap.config import ContrastiveGapConfig
-from papers.contrastive_gap.module import ContrastiveGap
-from papers.contrastive_gap.projectors import renew_projectors
+from papers.contrastive_gap.module import ContrastiveGap, renew_projectors
 from tests.training import listen, quiet_trainer
 
 FACTS = ImageTextFacts(num_words=20, pad=0, eot=1, unknown=2, context=6)

@@ -7,10 +7,9 @@ import torch
 from common.data.text.config import Special
 from papers.dse.bert_adam import BertAdam, multiplier
 from papers.dse.config import POOLERS
-from papers.dse.head import PairHead, pair_features
+from papers.dse.head import PairHead, pair_features, pool_top
 from papers.dse.loss import dse_loss
 from papers.dse.pair_task import task_metrics
-from papers.dse.pooling import pool_top
 from papers.dse.teacher import join_pairs
 
 GENERATOR = torch.Generator().manual_seed(5)

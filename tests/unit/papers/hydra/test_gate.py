@@ -1,9 +1,15 @@
 import pytest
 import torch
 
-from papers.hydra.gate import PairGate, SharedGate, class_gates
+from papers.hydra.gate import (
+    PairGate,
+    SharedGate,
+    active_count,
+    class_gates,
+    class_relations,
+    pair_gates,
+)
 from papers.hydra.reference import covariance_spectrum
-from papers.hydra.relations import active_count, class_relations, pair_gates
 
 CLASSES, DIM = 5, 6
 FIRST, SECOND = torch.tensor([0, 1, 2, 3, 4, 0, 2]), torch.tensor([1, 0, 2, 4, 3, 3, 4])

@@ -5,9 +5,9 @@ import torch
 from common.data.images.config import ImageFacts
 from common.plots.draw import to_png
 from papers.hydra.config import SimLAPConfig
+from papers.hydra.gate import active_count, class_relations, pair_gates
 from papers.hydra.module import SimLAP
 from papers.hydra.plots import draw
-from papers.hydra.relations import active_count, class_relations, pair_gates
 from tests.samples import SMALL_HYDRA as SMALL
 
 

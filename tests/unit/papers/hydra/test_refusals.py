@@ -116,5 +116,5 @@ def test_recipes_that_cannot_work_are_refused_before_anything_runs(words, messag
 
 
 def test_momentum_hydra_takes_two_views():
-    with pytest.raises(ConfigError, match="momentum Hydra compares 2 views, not 1"):
+    with pytest.raises(ConfigError, match="momentum Hydra contrasts 2 views of an image, not 1"):
         load_recipe("hydra/quick:momentum", ["data.views=[{size: 20}]"])

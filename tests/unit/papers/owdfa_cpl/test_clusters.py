@@ -8,12 +8,13 @@ import torch
 
 from common.evaluation.clustering import matched_accuracy
 from common.evaluation.open_world_inputs import OpenWorldInputs
-from papers.owdfa_cpl.clusters import evaluate_feature_clusters, evaluate_heads
-from papers.owdfa_cpl.config import FeatureClustersConfig
-from papers.owdfa_cpl.metrics import (
+from papers.owdfa_cpl.clusters import (
     count_known,
+    evaluate_feature_clusters,
+    evaluate_heads,
     open_world_metrics,
 )
+from papers.owdfa_cpl.config import FeatureClustersConfig
 
 
 def arrays(*rows):

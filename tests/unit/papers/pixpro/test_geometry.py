@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from common.data.images.config import ImageConfig, ViewConfig
-from common.data.images.module import ImageBatches
+from common.data.images.lazy import ImageBatches
 from common.data.images.per_sample import make_views_singly
 from common.data.images.sets import Split
 from common.data.images.views import collect_views, make_views

@@ -15,6 +15,7 @@ COUNTS = {
     (False, True): (0, 5000),
 }
 FACTORS = (1, 5)
+TRAIN_SHARE = 0.8
 SHOWN = 5
 
 

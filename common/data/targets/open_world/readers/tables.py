@@ -20,6 +20,7 @@ from common.data.catalogue.sources import refuse_given
 from common.data.images.readers.folders import walk_images, warn_outside
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.readers.published import (
+    TRAIN_SHARE,
     ClassCounts,
     check_protocol,
     compare,
@@ -41,7 +42,6 @@ from common.own_data.csv_lines import place_of, read_lines
 
 COLUMNS = ("img_path", "label", "method", "image_source", "tag")
 BOX_COLUMNS = ("img_path", "left", "top", "right", "bottom")
-TRAIN_SHARE = 0.8
 
 
 class TableRow(NamedTuple):

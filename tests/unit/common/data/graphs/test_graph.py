@@ -4,7 +4,7 @@ import torch
 
 from common.data.graphs.graph import (
     check_splits,
-    fingerprint_graph,
+    graph_fingerprint,
     join_links,
     make_edges,
     make_graph,
@@ -52,7 +52,13 @@ def test_a_part_without_a_class_is_refused_before_training(part):
 
 
 def test_fingerprint_follows_the_contents():
-    base = fingerprint_graph({"x": np.arange(3)}, ["a"])
-    assert base == fingerprint_graph({"x": np.arange(3)}, ["a"])
-    assert base != fingerprint_graph({"x": np.arange(1, 4)}, ["a"])
-    assert base != fingerprint_graph({"x": np.arange(3)}, ["b"])
+    def fingerprint(first: int, path: str) -> str:
+        x, labels = np.arange(first, first + 3.0)[:, None], np.array([0, 1, 0])
+        return graph_fingerprint(
+            make_graph("a", {"a": 3}, {}, {"a": x}, labels, {}, [path]), [path]
+        )
+
+    base = fingerprint(0, "a-a-a")
+    assert base == fingerprint(0, "a-a-a")
+    assert base != fingerprint(1, "a-a-a")
+    assert base != fingerprint(0, "a-b-a")

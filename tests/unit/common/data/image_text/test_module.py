@@ -151,7 +151,7 @@ def test_parts_keep_all_captions_of_an_image_and_number_near_images_anew():
     owner = np.repeat(np.arange(20), 2)
     near = np.stack([(np.arange(20) + 1) % 20, (np.arange(20) + 2) % 20], 1)
     whole = Captioned(images, [f"{n}" for n in range(40)], owner, near=near, labels=np.arange(20))
-    parts = keep_images_apart(whole, 0.2, ("val", "test"))
+    parts = keep_images_apart({"train": whole}, 0.2)
     assert {name: len(part) for name, part in parts.items()} == {"val": 4, "test": 4, "train": 12}
     for part in parts.values():
         numbers = part.images.images[:, 0, 0, 0].long().numpy()

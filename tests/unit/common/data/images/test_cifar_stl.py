@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from common.data.images.config import ImageConfig, ViewConfig
+from common.data.images.lazy import hold_out
 from common.data.images.module import ImageData
-from common.data.images.sets import hold_out
 from common.errors import DataError
 from common.evaluation.image_config import KnnConfig
 from tests.recipes import evaluation

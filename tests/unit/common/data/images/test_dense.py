@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from common.data.images.sets import IGNORED, hold_out
+from common.data.images.lazy import hold_out
+from common.data.images.sets import IGNORED
 from common.errors import DataError
 from tests.stored import read_images
 

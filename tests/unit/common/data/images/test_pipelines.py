@@ -7,9 +7,8 @@ from torchvision.transforms.v2 import functional as F
 from common.data.images.batch import ImageBatch
 from common.data.images.colour import ORDERS, SOLARISE_THRESHOLD
 from common.data.images.config import ImageConfig, ViewConfig
-from common.data.images.hybrid import Cuts, finish_views
 from common.data.images.module import ImageData
-from common.data.images.per_sample import make_views_singly
+from common.data.images.per_sample import Cuts, finish_views, make_views_singly
 from common.data.images.resample import blur_radius
 from common.data.images.views import collect_views, make_view_batch, own_parameters
 from common.data.sampler import BatchKey

@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from common.data.images.lazy import hold_out
 from common.data.images.readers.digits import scattered_digits
-from common.data.images.sets import Split, check_set, fingerprint, hold_out, merge
+from common.data.images.sets import Split, check_set, fingerprint
 from common.errors import DataError
 
 
@@ -91,6 +92,6 @@ def test_dense_labels_that_do_not_fit_are_refused():
 
 def test_what_only_one_of_two_merged_splits_has_is_left_out():
     maps = torch.arange(32).reshape(2, 4, 4)
-    merged = merge(dense(maps), dense(maps + 1))
+    merged = dense(maps).joined(dense(maps + 1))
     assert torch.equal(merged.label_maps, torch.cat([maps, maps + 1])) and len(merged) == 4
-    assert merged.groups is None and merge(dense(maps), dense(None)).label_maps is None
+    assert merged.groups is None and dense(maps).joined(dense(None)).label_maps is None

@@ -9,10 +9,15 @@ import pytest
 
 from common.data.text.config import TextConfig
 from common.data.text.module import TextData
-from common.data.text.readers.entries import own_entries
+from common.data.text.readers.entries import (
+    FILES,
+    own_entries,
+    read_definitions,
+    read_synset,
+    wordnet,
+)
 from common.data.text.readers.lines import own_lines, read_texts
 from common.data.text.readers.pairs import own_pairs, stsb_open
-from common.data.text.readers.wordnet import FILES, read_definitions, read_synset, wordnet
 from common.errors import ConfigError, DataError
 from tests.stored import stored
 

@@ -5,7 +5,7 @@ import torch
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.module import RegressionData
 from common.data.targets.regression.samples import measure_scale
-from common.data.volumes.readers.files import read_volumes
+from common.data.volumes.readers.files import own_volumes
 from common.errors import ConfigError, DataError
 from common.registry import SAMPLE_BACKBONES
 
@@ -21,6 +21,10 @@ def write(folder, shape=(6, 5, 4), splits=False):
             lines[-1] += ",val" if row < 22 else ",test"
     (folder / "ages.csv").write_text("\n".join(lines) + "\n")
     return folder / "ages.csv"
+
+
+def read_volumes(path, target):
+    return own_volumes(RegressionConfig(name="volume-table", path=str(path), target=target))
 
 
 def test_volumes_labels_and_splits_belong_together(tmp_path):
