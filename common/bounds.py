@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 from numbers import Real
 from typing import Any
@@ -28,13 +28,9 @@ def refused(value: Any, metadata: Mapping[str, Any]) -> str:
         return f"must be at most {LARGEST} in size"
     if isinstance(value, Real) and not math.isfinite(value):
         return "a finite number is needed"
-    if isinstance(value, str) and "${" in value:
-        return "interpolation is refused, write the value itself"
-    if value == "None":
-        return "write null, not None"
     choices = metadata.get("choices")
-    if isinstance(choices, Registry) and not choices.knows(value):
-        return f"unknown {choices.kind}{suggest(value, choices.names())}"
+    if isinstance(choices, Registry) and not choices.knows(str(value)):
+        return f"unknown {choices.kind}{suggest(str(value), choices.names())}"
     is_text = isinstance(value, str)
     if isinstance(choices, tuple) and is_text and value not in choices:
         return f"unknown value{suggest(value, list(choices))}"
@@ -44,14 +40,15 @@ def refused(value: Any, metadata: Mapping[str, Any]) -> str:
     return ""
 
 
-def check_values(section: Any, key: str) -> None:
-    """Raises `ConfigError` for a value of a dataclass, or of one in it, that is refused.
+def check_values(section: Any, key: str, unused: Collection[str] = ()) -> None:
+    """Raises `ConfigError` for a number or text of a dataclass, or of one in it, that is refused.
 
     Args:
         section: Made in Python, where nothing has looked at the values yet.
         key: What ``section`` is called.
+        unused: Fields of it that nobody reads.
     """
-    for entry in fields(section):
+    for entry in (entry for entry in fields(section) if entry.name not in unused):
         value, place = getattr(section, entry.name), f"{key}.{entry.name}"
         for one in value if isinstance(value, list | tuple) else [value]:
             if is_dataclass(one):

@@ -1,5 +1,6 @@
 """Networks of torchvision, timm and Hugging Face as backbones: ``torchvision:resnet34``."""
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from common.errors import ConfigError, DataError, MissingLibrary, suggest
 
 # Vision transformers of the libraries take no other size as they are built.
 SIZE = 224
+# What all three libraries say of images of another size, and of nothing else.
+SAID_OF_SIZES = re.compile("height|width|image size")
 # Where torchvision's networks keep their classifier.
 HEADS = ("fc", "classifier", "heads", "head")
 
@@ -39,11 +42,10 @@ class Foreign(nn.Module):
         try:
             return pooled_features(self.model, x)
         except (AssertionError, ValueError) as error:
-            height, width = x.shape[2:]
-            raise DataError(
-                f"data.views: images of {height} x {width} pixels are not what this network takes: "
-                f"{error}"
-            ) from error
+            if not SAID_OF_SIZES.search(str(error)):
+                raise
+            size = " x ".join(map(str, x.shape[2:]))
+            raise DataError(f"method.backbone: takes no images of {size}: {error}") from error
 
 
 class ForeignMap(Foreign):
@@ -120,13 +122,17 @@ def timm_backbone(network: str, pretrained: bool = False, **options: Any) -> nn.
         timm.create_model, network, pretrained=pretrained, num_classes=0, in_chans=channels
     )
     try:
-        return _measured(make(dynamic_img_size=True), channels)
+        model = make(dynamic_img_size=True)
     except TypeError:  # of a network that has no such option
-        pass
+        model = make()
     try:
-        return _measured(make(), channels)
-    except (AssertionError, RuntimeError):  # of one that is built for another size
-        return _measured(make(img_size=SIZE), channels)
+        return _measured(model, channels)
+    except (AssertionError, RuntimeError) as error:  # of one that is built for another size
+        try:
+            model = make(img_size=SIZE)
+        except TypeError:
+            raise error from None
+    return _measured(model, channels)
 
 
 def hugging_face_backbone(network: str, pretrained: bool = False, **options: Any) -> nn.Module:

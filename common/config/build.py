@@ -235,6 +235,10 @@ def _plain(kind: Any, value: Any, place: _Place) -> Any:
         made = math.inf
     except ValueError:
         raise place.refusal(value, f"{PLAIN[kind][0]} is needed") from None
+    if kind is str and "${" in made:
+        raise place.refusal(value, "interpolation is refused, write the value itself")
+    if made == "None":
+        raise place.refusal(value, "write null, not None")
     metadata = place.metadata or {}
     renamed = metadata.get("hashed_values", {})
     made = next((now for now, frozen in renamed.items() if frozen == made), made)

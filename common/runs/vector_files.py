@@ -164,22 +164,29 @@ def as_vectors(path: Path, tested: Path | None, encode: Encode | None, seed: int
     Raises:
         DataError: Arrays that say nothing, or too much; names the file.
     """
-    arrays = read_vectors_file(path)
+    arrays = _known_arrays(path)
     if tested is not None:
-        both = [_rows(path, arrays, encode), _rows(tested, read_vectors_file(tested), encode)]
+        both = [_rows(path, arrays, encode), _rows(tested, _known_arrays(tested), encode)]
         train, test = _numbered_alike(both)
         return Vectors(test, *validated(train))
     found = from_arrays(path, arrays, encode, seed)
-    unread = [name for name in arrays if name not in KNOWN]
-    if unread and not (found.train or found.pairs or found.partners):
-        warnings.warn(
-            f"{path}: {', '.join(unread)} is not read, and no row has a label; arrays of labels "
-            f"are called {', '.join((*CLASSES, *NUMBERS))}",
-            stacklevel=2,
-        )
     names = (*TEXTS, *sum(SIDES, ()))
     texts = encode is not None and any(arrays[n].dtype.kind in "US" for n in names if n in arrays)
     return replace(found, sentences=texts)
+
+
+def _known_arrays(path: Path) -> Arrays:
+    """Returns `read_vectors_file`; where no row has a label, warns of what is not read."""
+    arrays = read_vectors_file(path)
+    unread = [name for name in arrays if name not in KNOWN]
+    labelled = {*CLASSES, *NUMBERS} & arrays.keys() or any({*s} <= {*arrays} for s in SIDES)
+    if unread and not labelled:
+        warnings.warn(
+            f"{path}: not read: {', '.join(unread)}; no row has a label or a number, whose arrays "
+            f"are called {', '.join((*CLASSES, *NUMBERS))}",
+            stacklevel=3,
+        )
+    return arrays
 
 
 def from_arrays(path: Path, arrays: Arrays, encode: Encode | None, seed: int) -> Vectors:

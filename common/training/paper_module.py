@@ -80,11 +80,13 @@ class PaperModule(LightningModule):
             own: The user's own networks by argument, whose classes alone are kept.
 
         Raises:
-            ConfigError: A value that no recipe may give, such as a temperature of 0.
+            ConfigError: A value beyond the bounds or choices of recipes, as a temperature of 0.
         """
-        check_values(method, "method")
-        check_values(optimizer, "optimizer")
         parts = {"method": method, "optimizer": optimizer, "facts": facts}
+        unused = [name for name, network in own.items() if network is not None]
+        for name in ("method", "optimizer"):
+            if parts[name] is not None:
+                check_values(parts[name], name, unused)
         plain = {name: part and asdict(part, dict_factory=_listed) for name, part in parts.items()}
         names = {name: type(part).__name__ for name, part in own.items() if part is not None}
         self.save_hyperparameters({**plain, OWN: names} if names else plain)

@@ -152,4 +152,4 @@ def epoch_reached(module: LightningModule, epoch: int) -> bool:
     """
     if not epoch or module._trainer is None:
         return True
-    return batches_seen(module) >= epoch * int(module.trainer.num_training_batches)
+    return batches_seen(module) >= epoch * module.trainer.num_training_batches

@@ -36,5 +36,6 @@ def load_weights(module: MCLRec, path: Path | str) -> None:
     """
     arrays = {our_name(name): tensor for name, tensor in read_state_dict(path).items()}
     wanted = module.encoder.state_dict()
-    check_fit(path, arrays, wanted, "method", lambda *_: "take this recipe's data and method")
+    mend = "take the data and method that the file was trained with"
+    check_fit(path, arrays, wanted, "data and method", lambda *_: mend)
     module.encoder.load_state_dict(arrays)

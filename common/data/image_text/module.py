@@ -215,7 +215,7 @@ class ImageTextData(RunData):
         return PairBatch(torch.cat(made), *batch[1:])
 
     def evaluation_inputs(self, module: nn.Module | None, split: str) -> PairInputs:
-        """Returns what protocols measure ``module``, or raw pixels, by; embedded at its use."""
+        """Returns what protocols measure ``module``, or the nearest image's words, by."""
         captions, context = self.samples.texts.captions, self.config.context
         self.check_split(split)
         if split not in self._tested:  # cutting many texts into tokens takes a while

@@ -100,6 +100,8 @@ def keep_images_apart(parts: Mapping[str, Captioned], share: float) -> dict[str,
 
     All captions go with an image; which images, depends on the number of training images alone.
     """
+    if {"val", "test"} <= parts.keys():
+        return dict(parts)
     train, found = parts["train"], dict(parts)
     order = torch.randperm(len(train), generator=keyed_generator(0, len(train))).numpy()
     count = max(int(share * len(train)), 1)

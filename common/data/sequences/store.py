@@ -116,19 +116,23 @@ def pack(
 
     Args:
         name: Name of the set.
-        users: Each user's items, of one user or more.
+        users: Each user's items.
         places: Where each user stands, such as ``file:line``, for error messages.
-        num_items: The table's real items, beyond which no id is; null: the greatest id.
+        num_items: The table's real items; null: the greatest id.
         fewest: Actions that each user must have.
 
     Raises:
-        DataError: Users with fewer actions, ids below 1.
+        DataError: No user, one with fewer actions, ids below 1 or beyond the table.
     """
+    if not users:
+        raise DataError(f"{name}: holds no sequence")
     for items, place in zip(users, places, strict=True):
         if len(items) < fewest:
             raise DataError(f"{place}: {len(items)} actions; each user needs at least {fewest}")
         if min(items) < 1:
             raise DataError(f"{place}: item {min(items)}; ids start at 1, 0 is the padding item")
+        if num_items is not None and max(items) > num_items:
+            raise DataError(f"{place}: item {max(items)} is beyond the table of {num_items} items")
     lengths = np.array([len(items) for items in users], dtype=np.int64)
     flat = np.fromiter((item for items in users for item in items), np.int64, lengths.sum())
     offsets = np.concatenate(([0], np.cumsum(lengths)))

@@ -1,6 +1,8 @@
 """Every paper's module in a stranger's code: stock Trainer, own loader, plain loop, checkpoints."""
 
 import csv
+from collections.abc import Iterator
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from common.backbones.text_config import EncoderConfig
 from common.config.schema import OptimizerConfig
@@ -184,6 +186,14 @@ def loader(batch: Any) -> DataLoader:
     return DataLoader([batch] * 3, batch_size=None, collate_fn=lambda found: found)
 
 
+class Endless(IterableDataset):
+    def __init__(self, batch: Any) -> None:
+        self.batch = batch
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from repeat(self.batch)
+
+
 def stock_trainer(folder: Any, **options: Any) -> Trainer:
     return Trainer(
         accelerator="cpu",
@@ -275,6 +285,14 @@ def test_a_schedule_has_the_length_of_a_stock_training(tmp_path):
     assert len(trainer.lr_scheduler_configs[0].scheduler.table) == 5
 
 
+def test_an_epoch_without_end_is_never_followed_by_another(tmp_path):
+    module, batch, _ = swav()
+    module.method.queue_from_epoch = 1
+    endless = DataLoader(Endless(batch), batch_size=None, collate_fn=lambda found: found)
+    stock_trainer(tmp_path, max_steps=2).fit(module, endless)
+    assert int(module.batches_seen) == 2 and not module.queue.any()
+
+
 def test_a_training_without_end_has_no_schedule(tmp_path):
     module, batch, _ = swav()
     with pytest.raises(ConfigError, match="max_steps"):
@@ -317,6 +335,10 @@ def test_what_no_recipe_may_give_is_refused_in_python_too():
     encoder = EncoderConfig(dropout=-1.0)
     with pytest.raises(ConfigError, match=r"^method.encoder.dropout=-1.0: must be at least 0"):
         SimCSE(SimCSEConfig(encoder=encoder))
+    with pytest.raises(ConfigError, match=r"^method.backbone=5: unknown backbone"):
+        SwAV(SwAVConfig(**{**SMALL, "backbone": 5}))
+    own = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 4))
+    assert SwAV(SwAVConfig(backbone="of my own"), backbone=own).backbone is own
 
 
 def test_a_checkpoint_of_another_paper_is_told(tmp_path):

@@ -73,7 +73,7 @@ def read_rows(path: Path, name: str) -> tuple[Array, dict[str, Array]]:
     rows = known.pop(name)
     with np.load(path, allow_pickle=False) as file:
         if unread := [held for held in file.files if held not in (name, *known)]:
-            said = f"{path}: {', '.join(unread)} is not read, only {name}, ids and labels are"
+            said = f"{path}: not read: {', '.join(unread)}; read are {name}, ids and labels"
             warnings.warn(said, stacklevel=2)
     for kind, array in known.items():
         if array.shape != rows.shape[:1]:

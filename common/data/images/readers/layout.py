@@ -27,7 +27,7 @@ SPLITS = {
     "test": ("test", "testing"),
 }
 # What may follow the name of a split.
-ENDING = re.compile(r"[ _-]?(?:images|imgs|data|set)?[ _-]?\d*$")
+ENDING = re.compile(r"(?:[ _-]?(?:images|imgs|data|set))?(?:[ _-]?(?:19|20)\d\d)?$")
 # What a folder may be called that is meant as a split.
 SPLIT_LIKE = re.compile(
     "(?<![a-z])(?:train|val|valid|validation|test|dev|eval|evaluation)(?:ing)?(?:set)?(?![a-z])"
@@ -73,7 +73,7 @@ class Listed:
 def find_parts(folder: Path) -> dict[str, Part]:
     """Returns the parts of ``folder`` by split; ``{"train": ...}`` if it shows no splits.
 
-    Names of splits are known in capitals, and with ``_images`` or a number behind them, too.
+    Names of splits are known in capitals, and with ``_images`` or a year behind them, too.
 
     Raises:
         DataError: No such folder, or splits in it that are named otherwise or twice.

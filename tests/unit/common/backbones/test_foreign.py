@@ -7,6 +7,7 @@ import torch
 import torchvision
 
 from common.backbones.build import build_backbone
+from common.backbones.foreign import timm_backbone
 from common.config.recipe import load_recipe
 from common.errors import ConfigError, DataError
 from common.methods.config import BackboneConfig
@@ -129,8 +130,12 @@ def test_images_of_another_size_than_a_transformer_of_timm_was_built_for():
         assert make("timm:vit_tiny_patch16_384")(torch.rand(1, 3, size, size)).shape == (1, 192)
     once = make("timm:cait_xxs24_384")  # whose positions timm interpolates as it is built
     assert once(torch.rand(1, 3, 224, 224)).shape == (1, 192)
-    with pytest.raises(DataError, match=r"data.views: images of 96 x 96 .* model \(224\)"):
+    with pytest.raises(DataError, match=r"^method.backbone: takes no images of 96 x 96: .*\(224"):
         once(torch.rand(1, 3, 96, 96))
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        make("timm:resnet18").train()(torch.rand(1, 3, 32, 32))
+    with pytest.raises(RuntimeError, match="No pretrained weights"):
+        timm_backbone("vovnet39a", pretrained=True, channels=3, width=1, stem="imagenet")
 
 
 def test_a_folder_of_transformers(tmp_path):

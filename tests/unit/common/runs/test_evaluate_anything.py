@@ -132,7 +132,7 @@ def test_vectors_alone_are_read_whichever_ending_of_numpys_they_have(tmp_path):
 
 def test_labels_under_a_name_that_nothing_reads_are_pointed_at(tmp_path):
     path = wrote(tmp_path / "a.npz", x=X, species=Y)
-    with pytest.warns(UserWarning, match="a.npz: species is not read, .* labels are called labels"):
+    with pytest.warns(UserWarning, match="a.npz: not read: species; .* are called labels"):
         assert as_vectors(path, None, None, 0).train is None
 
 

@@ -132,7 +132,7 @@ def test_ids_and_labels_of_an_npz_are_passed_on(tmp_path):
     assert (known["ids"].tolist(), known["labels"].tolist()) == (["b", "a"], [1, 0])
     np.savez(tmp_path / "mine.npz", images=noise(2, 20, 20), ids=["b", "a"], species=[1, 0])
     with pytest.warns(
-        UserWarning, match="mine.npz: species is not read, only images, ids and labels"
+        UserWarning, match="mine.npz: not read: species; read are images, ids and labels"
     ):
         assert [*read_own(tmp_path / "mine.npz", GREY)[1]] == ["ids"]
     np.savez(tmp_path / "mine.npz", images=noise(2, 20, 20), ids=["b"])
