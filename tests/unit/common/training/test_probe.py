@@ -15,7 +15,7 @@ from common.methods.simclr import SimCLR
 from papers.simcse import SimCSE, SimCSEConfig
 from tests.own_network import network
 
-X = torch.rand(48, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+X = torch.rand(48, 3, 8, 8, generator=torch.Generator().manual_seed(0)) / 4
 Y = torch.arange(48) % 2
 X[Y == 1, 0] += 1
 
