@@ -48,7 +48,9 @@ def check_values(section: Any, key: str, unused: Collection[str] = ()) -> None:
         key: What ``section`` is called.
         unused: Fields of it that nobody reads.
     """
-    for entry in (entry for entry in fields(section) if entry.name not in unused):
+    for entry in fields(section):
+        if entry.name in unused:
+            continue
         value, place = getattr(section, entry.name), f"{key}.{entry.name}"
         for one in value if isinstance(value, list | tuple) else [value]:
             if is_dataclass(one):

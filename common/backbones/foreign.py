@@ -13,9 +13,9 @@ from common.backbones.build import PRETRAINED
 from common.backbones.modes import evaluating
 from common.errors import ConfigError, DataError, MissingLibrary, suggest
 
-# Vision transformers of the libraries take no other size as they are built.
+# Images by which a network shows what it gives; torchvision's transformers take no other size.
 SIZE = 224
-# What all three libraries say of images of another size, and of nothing else.
+# Words with which the three libraries refuse images of another size.
 SAID_OF_SIZES = re.compile("height|width|image size")
 # Where torchvision's networks keep their classifier.
 HEADS = ("fc", "classifier", "heads", "head")

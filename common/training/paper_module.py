@@ -49,6 +49,7 @@ class PaperModule(LightningModule):
 
     def training_batches(self) -> Iterator[Any]:
         """Yields the batches of an epoch of the Trainer's, on the module's device."""
+        # A training has a loader, which Lightning's annotation leaves open.
         for loaded in self.trainer.train_dataloader:  # type: ignore[union-attr]
             yield self.trainer.strategy.batch_to_device(loaded, self.device)
 

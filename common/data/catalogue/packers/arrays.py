@@ -64,17 +64,11 @@ def read_array(path: Path) -> Any:
 def read_rows(path: Path, name: str) -> tuple[Array, dict[str, Array]]:
     """Returns the array ``name`` of a user's npz, and ``ids`` and ``labels`` where it has them.
 
-    Warns of arrays of any other name, which are not read.
-
     Raises:
         DataError: As `read_arrays`, and for ids or labels that are not one for each row.
     """
     known = read_arrays(path, name, optional=("ids", "labels"))
     rows = known.pop(name)
-    with np.load(path, allow_pickle=False) as file:
-        if unread := [held for held in file.files if held not in (name, *known)]:
-            said = f"{path}: not read: {', '.join(unread)}; read are {name}, ids and labels"
-            warnings.warn(said, stacklevel=2)
     for kind, array in known.items():
         if array.shape != rows.shape[:1]:
             raise DataError(f"{path}: {kind} {array.shape} must be one for each row of {name}")
@@ -83,6 +77,8 @@ def read_rows(path: Path, name: str) -> tuple[Array, dict[str, Array]]:
 
 def read_arrays(path: Path, *names: str, optional: tuple[str, ...] = ()) -> dict[str, Array]:
     """Returns the arrays ``names`` of an npz, and those of ``optional`` it has; without names, all.
+
+    With ``optional`` it is a user's file: arrays of any other name are warned of.
 
     Raises:
         DataError: If it is missing or broken, lacks an array, or one holds Python objects.
@@ -97,6 +93,10 @@ def read_arrays(path: Path, *names: str, optional: tuple[str, ...] = ()) -> dict
                     held = ", ".join(file.files) or "nothing"
                     raise DataError(f"{path}: no array `{name}`; it holds {held}")
             wanted = [*names, *(name for name in optional if name in file.files)]
+            if optional and (unread := [name for name in file.files if name not in wanted]):
+                read = f"{', '.join((*names, *optional[:-1]))} and {optional[-1]}"
+                said = f"{path}: not read: {', '.join(unread)}; read are {read}"
+                warnings.warn(said, stacklevel=3)
             for reading in wanted or file.files:
                 found[reading] = file[reading]
     # A header that claims more than any machine has ends in a MemoryError.
