@@ -5,7 +5,7 @@ import operator
 from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from common.errors import ConfigError, shown, suggest
 from common.registry import Registry
@@ -48,6 +48,7 @@ def check_values(section: Any, key: str, unused: Collection[str] = ()) -> None:
         key: What ``section`` is called.
         unused: Fields of it that nobody reads.
     """
+    kinds = get_type_hints(section.__class__)
     for entry in fields(section):
         if entry.name in unused:
             continue
@@ -55,5 +56,11 @@ def check_values(section: Any, key: str, unused: Collection[str] = ()) -> None:
         for one in value if isinstance(value, list | tuple) else [value]:
             if is_dataclass(one):
                 check_values(one, place)
+            elif isinstance(one, str) and not _takes_text(kinds[entry.name]):
+                raise ConfigError(f"{place}={shown(one)}: is a text; leave its quotes out")
             elif isinstance(one, Real | str) and (wrong := refused(one, entry.metadata)):
                 raise ConfigError(f"{place}={shown(one)}: {wrong}")
+
+
+def _takes_text(kind: Any) -> bool:
+    return kind in (str, object, Any) or any(_takes_text(part) for part in get_args(kind))
