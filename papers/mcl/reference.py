@@ -42,7 +42,7 @@ def solve_batches(case: Case) -> dict[str, Any]:
         size = given["batch_per_process"] * processes
         batches = one_pass(labels, size, _given(orders))
         given.must_be(num_labels=len(sizes), num_batches=len(batches))
-        found[f"{name}_batches"] = _dealt(batches, processes)
+        found[f"{name}_batches"] = _dealt(batches, size, processes)
         found[f"{name}_dropped"] = torch.tensor(len(labels) - size * len(batches))
     return found
 
@@ -53,12 +53,12 @@ def _given(orders: Sequence[Tensor]) -> Callable[[int], Tensor]:
     return lambda _: next(left)
 
 
-def _dealt(batches: list[Tensor], processes: int) -> Tensor:
+def _dealt(batches: list[Tensor], size: int, processes: int) -> Tensor:
     """Returns ``(processes, batches, batch)`` as the script deals a group's images in turn.
 
     Ours get a stretch of the global batch each, which then holds the same images.
     """
-    whole = torch.stack(batches)
+    whole = torch.stack(batches) if batches else torch.empty(0, size, dtype=torch.long)
     return torch.stack([whole[:, processes - 1 - p :: processes] for p in range(processes)])
 
 

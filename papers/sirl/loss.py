@@ -59,13 +59,18 @@ def triplet_terms(
 
 
 def preference_losses(
-    first: Tensor, second: Tensor, labels: Tensor, loss: str, reward_weight: float = 0.0
+    first: Tensor,
+    second: Tensor,
+    labels: Tensor,
+    loss: str,
+    reward_weight: float = 0.0,
+    clip: float = CLIP,
 ) -> Tensor:
     """Returns the loss of each pair's predicted rewards, of their shape.
 
     ``cross_entropy`` is equation 4: that of the Bradley-Terry model (equation 3). ``probability``
     is the code of the group: minus the model's probability of the answer, of rewards within
-    +-`CLIP`, and a penalty on their squares.
+    +-``clip``, and a penalty on their squares.
 
     Args:
         first: Predicted rewards, of any shape.
@@ -73,28 +78,32 @@ def preference_losses(
         labels: 0 where the first is preferred, 1 the second, 0.5 none.
         loss: One of the two names.
         reward_weight: For ``probability``: the weight of the penalty.
+        clip: For ``probability``: the largest reward.
     """
     labels = labels.to(first)
     if loss == "cross_entropy":
         return F.binary_cross_entropy_with_logits(second - first, labels, reduction="none")
-    first, second = first.clamp(-CLIP, CLIP), second.clamp(-CLIP, CLIP)
+    first, second = first.clamp(-clip, clip), second.clamp(-clip, clip)
     answered = torch.lerp(torch.sigmoid(first - second), torch.sigmoid(second - first), labels)
     return reward_weight * (first.square() + second.square()) - answered
 
 
-def preference_accuracy(first: Tensor, second: Tensor, labels: Tensor) -> tuple[float, int]:
+def preference_accuracy(
+    first: Tensor, second: Tensor, labels: Tensor, clip: float = CLIP
+) -> tuple[float, int]:
     """Returns the share of pairs whose order is predicted, and how many pairs count.
 
     Pairs of equal true reward do not count; 0.5 if none is left. Of equal predictions, within
-    +-`CLIP`, the first wins.
+    +-``clip``, the first wins.
 
     Args:
         first: Predicted rewards ``(pairs,)``.
         second: Those of the other trajectories.
         labels: As `papers.sirl.person.exact_labels` gives them.
+        clip: The largest reward.
     """
     counted = labels != 0.5
-    predicted = (first.clamp(-CLIP, CLIP) < second.clamp(-CLIP, CLIP)).to(labels)
+    predicted = (first.clamp(-clip, clip) < second.clamp(-clip, clip)).to(labels)
     number = int(counted.sum())
     if not number:
         return 0.5, 0

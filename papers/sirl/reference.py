@@ -6,7 +6,7 @@ import torch
 
 from common.results.parity import Case
 from papers.sirl.embedding_protocols import ridge_readout
-from papers.sirl.loss import CLIP, preference_accuracy, preference_losses, triplet_terms
+from papers.sirl.loss import preference_accuracy, preference_losses, triplet_terms
 from papers.sirl.person import (
     answer_queries,
     exact_labels,
@@ -41,14 +41,13 @@ def solve_preference_loss(case: Case) -> dict[str, Any]:
     """Both losses with their gradients, and the accuracy with the number of pairs that count."""
     first, second = case["reward_first"].requires_grad_(), case["reward_second"].requires_grad_()
     labels, found = case["label"], dict[str, Any]()
-    case.constants.must_be(clip=CLIP)
+    weight, clip = case.constants["regularization"], case.constants["clip"]
     for name, loss in (("bradley_terry", "cross_entropy"), ("probability", "probability")):
-        weight = case.constants["regularization"]
-        value = preference_losses(first, second, labels, loss, weight).mean()
+        value = preference_losses(first, second, labels, loss, weight, clip).mean()
         of_first, of_second = torch.autograd.grad(value, [first, second])
         found |= {f"{name}_loss": value, f"{name}_grad_first": of_first}
         found[f"{name}_grad_second"] = of_second
-    accuracy, counted = preference_accuracy(first.detach(), second.detach(), labels)
+    accuracy, counted = preference_accuracy(first.detach(), second.detach(), labels, clip)
     return found | {
         "accuracy": case["label"].new_tensor(accuracy),
         "counted": torch.tensor(counted),

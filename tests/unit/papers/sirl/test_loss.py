@@ -50,8 +50,13 @@ def test_label_0_prefers_the_first_and_half_prefers_none(loss):
 
 def test_rewards_beyond_the_bound_have_no_gradient_in_the_probability_alone():
     first, second = torch.tensor([60.0]).requires_grad_(), torch.tensor([49.5])
-    for loss, moves in (("cross_entropy", True), ("probability", False)):
-        value = preference_losses(first, second, torch.tensor([1.0]), loss, 0.1).sum()
+    labels = torch.tensor([1.0])
+    for loss, clip, moves in (
+        ("cross_entropy", 50.0, True),
+        ("probability", 50.0, False),
+        ("probability", 61.0, True),
+    ):
+        value = preference_losses(first, second, labels, loss, 0.1, clip).sum()
         assert bool(torch.autograd.grad(value, first)[0]) == moves
 
 
@@ -63,3 +68,4 @@ def test_equal_rewards_do_not_count_and_the_first_wins_equal_predictions():
     # Both lie beyond the bound, where they are equal.
     assert preference_accuracy(60 * one, 70 * one, zero) == (1.0, 1)
     assert preference_accuracy(40 * one, 45 * one, zero) == (0.0, 1)
+    assert preference_accuracy(40 * one, 45 * one, zero, clip=40.0) == (1.0, 1)
