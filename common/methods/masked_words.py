@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.text.batch import TextBatch
 from common.data.text.config import TextFacts
 from common.distributed.collectives import all_reduce_sum, rank, world_size
 from common.distributed.draws import keyed_generator
@@ -107,19 +106,26 @@ class MaskedWords(nn.Module):
         return mask_words(ids, here._replace(masked=here.masked & words), self.mask_id)
 
     def tell(
-        self, backbone: nn.Module, batch: TextBatch, share: float, replaced: float, position: int
+        self,
+        backbone: nn.Module,
+        ids: Tensor,
+        mask: Tensor,
+        share: float,
+        replaced: float,
+        position: int,
     ) -> Tensor:
-        """Returns the cross-entropy of masked words of each sample's first text, a scalar.
+        """Returns the cross-entropy of masked words, a scalar.
 
         Args:
             backbone: Gives the states of all layers.
-            batch: Samples of one text or more.
+            ids: Ids of tokens, ``(batch, tokens)``.
+            mask: The same shape, true at tokens.
             share: How many words are to be told.
             replaced: How many of those become the mask.
             position: The batches seen.
         """
-        masked, labels = self.mask(batch.ids[:, 0], share, replaced, position)
-        found: Tensor = self(backbone(masked, batch.mask[:, 0])[-1], labels)
+        masked, labels = self.mask(ids, share, replaced, position)
+        found: Tensor = self(backbone(masked, mask)[-1], labels)
         return found
 
     def forward(self, states: Tensor, labels: Tensor) -> Tensor:

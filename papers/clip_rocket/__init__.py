@@ -31,6 +31,7 @@ PAPER = Paper(
     module_class="ClipRocket",
     config_class="ClipRocketConfig",
     protocols=("image-text-retrieval", "caption-choice", "zero-shot", "gap", "projectors"),
+    own_backbones={"images": {"vit_small_12_heads": "vit:vit_small_12_heads"}},
     own_protocols={"projectors": ("projectors:evaluate_projectors", "config:ProjectorsConfig")},
 )
 

@@ -85,7 +85,8 @@ class SimCSE(PaperModule):
         batch = as_text_batch(batch)
         config, stage = self.method, enter_stage(self, self.stages)
         if stage.name == MASKED_WORDS:
-            loss = self.tell_words(batch, config.pretrain_share, replaced=1.0)
+            first = batch.ids[:, 0], batch.mask[:, 0]
+            loss = self.tell_words(*first, config.pretrain_share, replaced=1.0)
             if is_log_due(self):
                 self.log("train/loss", loss.detach(), sync_dist=True)
         else:
@@ -93,7 +94,7 @@ class SimCSE(PaperModule):
             keys = token_keys(batch.ids, batch.mask) if config.leave_out_duplicates else None
             loss = self.contrast(z, keys)
             if config.masked_weight:
-                told = self.tell_words(batch, config.masked_share, replaced=0.8)
+                told = self.tell_words(*copies(batch), config.masked_share, replaced=0.8)
                 loss = loss + config.masked_weight * told
             log_embeddings(self, loss, z[0].detach(), self.collapse)
         if is_log_due(self):
@@ -106,12 +107,9 @@ class SimCSE(PaperModule):
 
         All pass the encoder together, so each has dropout masks of its own.
         """
-        ids, mask = batch.ids, batch.mask
-        if ids.shape[1] == 1:
-            ids, mask = ids.expand(-1, 2, -1), mask.expand(-1, 2, -1)
         with evaluating(self.backbone) if self.method.views == "identical" else nullcontext():
-            z = self.project(ids.flatten(0, 1), mask.flatten(0, 1))
-        return z.unflatten(0, (len(ids), -1)).transpose(0, 1)
+            z = self.project(*copies(batch))
+        return z.unflatten(0, (len(batch.ids), -1)).transpose(0, 1)
 
     def contrast(self, z: Tensor, keys: Tensor | None = None) -> Tensor:
         """Returns the loss of views ``(views, batch, dim)``, a scalar.
@@ -125,14 +123,25 @@ class SimCSE(PaperModule):
             return no_negatives(z)
         return global_contrast(z, config.temperature, config.hard_weight, config.gradient, keys)
 
-    def tell_words(self, batch: TextBatch, share: float, replaced: float) -> Tensor:
-        """Returns the cross-entropy of masked words of each sample's first text, a scalar."""
+    def tell_words(self, ids: Tensor, mask: Tensor, share: float, replaced: float) -> Tensor:
+        """Returns the cross-entropy of masked words, a scalar; see `MaskedWords.tell`."""
         assert self.words is not None  # made where the method tells words
-        return self.words.tell(self.backbone, batch, share, replaced, batches_seen(self))
+        return self.words.tell(self.backbone, ids, mask, share, replaced, batches_seen(self))
 
     def configure_optimizers(self) -> Any:
         """AdamW, falling in a straight line over each stage, in the published code."""
         return configure_stages(self, self.stages, self.optimizer)
+
+
+def copies(batch: TextBatch) -> tuple[Tensor, Tensor]:
+    """Returns ids and mask of all texts by sample, ``(texts, tokens)``: a text alone stands twice.
+
+    Also for masked words, each copy with its own (``cl_forward`` of the official models.py).
+    """
+    ids, mask = batch.ids, batch.mask
+    if ids.shape[1] == 1:
+        ids, mask = ids.expand(-1, 2, -1), mask.expand(-1, 2, -1)
+    return ids.flatten(0, 1), mask.flatten(0, 1)
 
 
 def check_texts(config: SimCSEConfig, facts: TextFacts) -> None:

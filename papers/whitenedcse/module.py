@@ -139,7 +139,8 @@ class WhitenedCSE(PaperModule):
         """Returns the cross-entropy of masked words, a scalar."""
         assert self.words is not None  # made where there is a stage of masked words
         share = self.method.pretrain_share
-        return self.words.tell(self.backbone, batch, share, 1.0, batches_seen(self))
+        ids, mask = batch.ids[:, 0], batch.mask[:, 0]
+        return self.words.tell(self.backbone, ids, mask, share, 1.0, batches_seen(self))
 
     def configure_optimizers(self) -> Any:
         """AdamW, falling in a straight line over each stage, in the published code."""

@@ -1,13 +1,15 @@
 """Images and captions in uncompressed tar shards of WebDataset's form, read at any row.
 
 A sample is the members of one key, the name up to its first dot: an image (``000001.jpg``) and
-``000001.txt``, or ``000001.json`` with ``caption``. Nothing is unpacked.
+``000001.txt``, or ``000001.json`` with ``caption``, a text or a list of them, of which each visit
+draws one. Nothing is unpacked.
 """
 
 import json
 import os
 import tarfile
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,7 +26,7 @@ from common.errors import DataError
 
 INDEX = ".likewise-index-captions.npz"
 # The version of what the index holds.
-VERSION = 1
+VERSION = 2
 # Beyond this share of half pairs, a set is taken for one of another form.
 MOST_MISSING = 0.01
 
@@ -60,29 +62,35 @@ def caption_shards(config: ImageTextConfig) -> CaptionedSet:
 
 
 def _pairs(
-    source: ShardSource, rows: NDArray[np.int64], captions: dict[tuple[int, str], str]
+    source: ShardSource, rows: NDArray[np.int64], captions: Mapping[tuple[int, str], list[str]]
 ) -> Captioned:
     """Returns those of ``rows`` that have a caption."""
-    kept, texts = [], []
+    kept, texts, owner = list[int](), list[str](), list[int]()
     for row in rows.tolist():
         member = os.fsdecode(source.names[row]).partition("/")[2]
-        caption = captions.get((int(source.shard[row]), split_name(member)[0]))
-        if caption is not None:
+        own = captions.get((int(source.shard[row]), split_name(member)[0]))
+        if own is not None:
+            owner += [len(kept)] * len(own)
             kept.append(row)
-            texts.append(caption)
+            texts += own
     index = torch.tensor(kept, dtype=torch.int64)
-    return Captioned(
-        LazySplit(source, index, torch.zeros_like(index)), texts, np.arange(len(texts))
-    )
+    images = LazySplit(source, index, torch.zeros_like(index))
+    return Captioned(images, texts, np.array(owner, dtype=np.int64))
 
 
-def _read_captions(folder: Path, shards: list[Path]) -> tuple[dict[tuple[int, str], str], int]:
+def _read_captions(
+    folder: Path, shards: list[Path]
+) -> tuple[Mapping[tuple[int, str], list[str]], int]:
     """Returns the captions by number of shard and key, and how many members were refused."""
     kept = kept_beside(folder, shards, INDEX, VERSION, lambda: _index(shards))
     text, ends = kept["text"].tobytes(), kept["ends"].tolist()
     keys = zip(kept["shards"].tolist(), kept["keys"].tolist(), strict=True)
     texts = (text[a:b].decode() for a, b in zip([0, *ends], ends, strict=False))
-    return dict(zip(keys, texts, strict=True)), int(kept["refused"])
+    found = defaultdict[tuple[int, str], list[str]](list)
+    for key, caption in zip(keys, texts, strict=True):
+        if caption not in found[key]:  # img2dataset writes the same one as .txt and in .json
+            found[key].append(caption)
+    return found, int(kept["refused"])
 
 
 def _index(shards: list[Path]) -> dict[str, NDArray[Any]]:
@@ -109,8 +117,8 @@ def _captions(path: Path) -> Iterator[tuple[str | None, str]]:
                     yield None, ""
                 elif member.isfile() and kind in ("txt", "json"):
                     file = tar.extractfile(member)
-                    caption = _caption(file.read() if file else b"", kind, path, member.name)
-                    if caption:
+                    content = file.read() if file else b""
+                    for caption in _captions_of(content, kind, path, member.name):
                         yield key, caption
     except (tarfile.TarError, OSError) as error:
         raise DataError(
@@ -122,12 +130,14 @@ def _leaves(name: str) -> bool:
     return name.startswith("/") or ".." in PurePosixPath(name).parts
 
 
-def _caption(content: bytes, kind: str, path: Path, name: str) -> str:
-    """Returns the caption, "" where there is none; runs of blanks are one."""
+def _captions_of(content: bytes, kind: str, path: Path, name: str) -> list[str]:
+    """Returns the captions of a member that have a word; runs of blanks are one."""
     try:
         found = content.decode() if kind == "txt" else json.loads(content)
     except (ValueError, RecursionError):
         raise DataError(f"{path}: {name} is not readable as {kind}; mend or remove it") from None
     if isinstance(found, dict):
         found = found.get("caption", "")
-    return " ".join(found.split()) if isinstance(found, str) else ""
+    several = found if isinstance(found, list) else [found]
+    whole = (" ".join(one.split()) for one in several if isinstance(one, str))
+    return [caption for caption in whole if caption]

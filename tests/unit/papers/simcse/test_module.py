@@ -87,6 +87,18 @@ def test_masked_words_beside_the_contrast_add_their_weighted_loss():
     assert losses[0.1] - losses[0.0] == pytest.approx(0.1 * told, rel=1e-3)
 
 
+@pytest.mark.parametrize(("texts", "copies"), [(1, 2), (2, 2), (3, 3)])
+def test_words_are_masked_in_each_copy_of_each_text(texts, copies, monkeypatch):
+    module, batch = make(texts, masked_weight=0.1), make_batch(texts, size=8)
+    told = []
+    mask = module.words.mask
+    monkeypatch.setattr(module.words, "mask", lambda *given: told.append(mask(*given)) or told[-1])
+    module.training_step(batch, 0)
+    (masked, labels), *more = told
+    assert masked.shape == labels.shape == (copies * 8, batch.ids.shape[2]) and not more
+    assert not torch.equal(labels[::copies], labels[1::copies])
+
+
 def test_stages_follow_each_other_in_a_stock_trainer():
     module = make(pretrain_epochs=2, pretrain_lr=0.02, pooler="avg")
     names, rates, step = [], [], module.training_step

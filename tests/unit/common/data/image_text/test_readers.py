@@ -275,6 +275,20 @@ def test_shards_are_read_at_any_row_and_indexed_once(tmp_path):
     assert data.set.held_out["val"].captions == [f"a {n}" for n in range(50, 60)]
 
 
+def test_a_sample_of_a_shard_may_have_several_captions(tmp_path):
+    members = samples(range(30), json_form=True)
+    members["0004.json"] = json.dumps({"caption": ["title 4", " ", "told  4"]}).encode()
+    members |= {"0005.txt": b"a 5", "0006.txt": b"other 6"}  # one says what the .json says
+    shard(tmp_path / "shards" / "train.tar", members)
+    found = build("caption-shards", tmp_path / "shards").set
+    said = dict[int, list[str]]()
+    for part in (found.train, *found.held_out.values()):
+        for caption, row in zip(part.captions, part.owner.tolist(), strict=True):
+            said.setdefault(int(part.images.read(row)[0, 0, 0]), []).append(caption)
+    several = {4: ["title 4", "told 4"], 6: ["a 6", "other 6"]}
+    assert said == {n: [f"a {n}"] for n in range(30)} | several
+
+
 def test_half_pairs_and_names_that_leave_the_folder_are_counted(tmp_path):
     folder, whole = tmp_path / "shards", samples(range(30))
     without = {name: part for name, part in whole.items() if name not in ("0003.txt", "0007.png")}
