@@ -8,14 +8,18 @@ from common.config.schema import OptimizerConfig
 from common.data.targets.open_world.batch import as_open_world_batch
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.collectives import gather
+from common.distributed.draws import keyed_generator
 from common.errors import ConfigError
 from common.losses.precision import unit, upcast
 from common.training.diagnostics import is_log_due
-from common.training.position import count_batch
+from common.training.position import batches_seen, count_batch
 from papers.owdfa_cpl.config import ClassifierConfig, ORCAConfig, RankStatsConfig
-from papers.owdfa_cpl.loss import entropy, margin_cross_entropy, mean_entropy
+from papers.owdfa_cpl.loss import entropy, margin_cross_entropy, mean_entropy, pair_consistency
 from papers.owdfa_cpl.network import Heads, join, join_with_grad
 from papers.owdfa_cpl.voting import global_similarity
+
+# ORCA's code: the largest uncertainty that is a margin.
+MOST_DOUBT = 0.5
 
 
 class Classifier(Heads[ClassifierConfig]):
@@ -35,29 +39,23 @@ class Classifier(Heads[ClassifierConfig]):
         return loss
 
 
-def nearest_partners(features: Tensor, labels: Tensor) -> Tensor:
-    """Returns a partner of each row: of its label where it has one, else the nearest other row.
+def nearest_rows(features: Tensor, num_labelled: int) -> Tensor:
+    """Returns the nearest other row of each unlabelled one, ``(unlabelled,)``.
 
     Args:
         features: ``(rows, dim)``, labelled rows first.
-        labels: ``(labelled,)``.
+        num_labelled: How many those are.
     """
     near = global_similarity(features.detach())
     near.fill_diagonal_(-torch.inf)
-    partners = near.argmax(dim=1)
-    same = labels[:, None] == labels
-    same.fill_diagonal_(False)
-    num = len(labels)
-    inside = near[:num, :num].masked_fill(~same, -torch.inf).argmax(dim=1)
-    partners[:num] = torch.where(same.any(dim=1), inside, torch.arange(num, device=same.device))
-    return partners
+    return near[num_labelled:].argmax(dim=1)
 
 
 class ORCA(Heads[ORCAConfig]):
-    """ORCA: uncertainty-adaptive margin, nearest pairs, and an even use of heads.
+    """ORCA: uncertainty-adaptive margin, pairs, and an even use of heads (orca_cifar.py).
 
-    Scores are scaled cosines; known classes lose the mean uncertainty of unlabelled rows as a
-    margin, so that they are learnt no faster than novel ones.
+    Scores are scaled cosines. The mean uncertainty of unlabelled rows is a margin by which the
+    scores of known classes count as higher, so that these are learnt no faster than novel ones.
     """
 
     defaults = ORCAConfig
@@ -77,13 +75,13 @@ class ORCA(Heads[ORCAConfig]):
         config, num = self.method, batch.num_labelled
         g = self.embed(batch.images)
         logits, labels = join_with_grad(self.scores(g), num), gather(batch.labels)
-        probs = logits.softmax(dim=1)
-        doubt = 1 - float(probs[len(labels) :].detach().amax(dim=1).mean())
-        margin = -config.scale * config.uncertainty_weight * doubt
+        free = logits[len(labels) :].detach().softmax(dim=1)
+        doubt = min(1 - float(free.amax(dim=1).mean()), MOST_DOUBT)
+        margin = config.scale * config.uncertainty_weight * doubt
         ce = margin_cross_entropy(logits[: len(labels)], labels, margin)
-        partners = nearest_partners(join(g, num), labels)
-        agreement = (probs * probs[partners]).sum(dim=1)
-        pairs = -agreement.clamp(min=1e-7).log().mean()
+        drawn = self.draw_partners(labels, keyed_generator(int(self.draw_seed), batches_seen(self)))
+        nearest = nearest_rows(join(g, num), len(labels))
+        pairs = pair_consistency(logits, torch.cat([drawn, nearest]))
         loss = ce + config.pair_weight * pairs - config.entropy_weight * mean_entropy(logits)
         if is_log_due(self):
             self.log("train/loss", loss.detach())

@@ -105,12 +105,12 @@ class ClassifierConfig(HeadsConfig):
 
 @dataclass
 class ORCAConfig(PairedConfig):
-    """ORCA (Cao et al., ICLR 2022), from its equations as recalled: UNVERIFIED against its code."""
+    """ORCA (Cao et al., ICLR 2022), from its code at 5f33afd; the README names what differs."""
 
     margin: float = 0.0
     # Scale of logits of unit features and unit heads.
     scale: float = setting(10.0, above=0)
-    # The uncertainty's share that is taken off the true class's cosine.
+    # The uncertainty's share that is added to the true class's cosine.
     uncertainty_weight: float = setting(1.0, at_least=0)
     entropy_weight: float = setting(1.0, at_least=0)
     pair_weight: float = setting(1.0, at_least=0)

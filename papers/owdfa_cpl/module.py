@@ -24,7 +24,7 @@ from papers.owdfa_cpl.loss import (
 from papers.owdfa_cpl.network import Heads, check_parts, join, join_with_grad
 from papers.owdfa_cpl.selection import build_rule
 from papers.owdfa_cpl.stages import NONE, Relabelling
-from papers.owdfa_cpl.voting import Vote, labelled_partners, vote
+from papers.owdfa_cpl.voting import Vote, vote
 
 ADVICE = "Try a higher method.entropy_weight or a lower optimizer.lr"
 
@@ -100,11 +100,6 @@ class CPL(Heads[CPLConfig]):
     def votes(self, g: Tensor, p: Tensor, num_labelled: int) -> Vote:
         """Returns the votes on the unlabelled rows' nearest neighbours."""
         return vote(g, p, num_labelled, trust_all=self.method.vote == "always")
-
-    def draw_partners(self, labels: Tensor, generator: torch.Generator) -> Tensor:
-        """Returns for each labelled row of all processes a random one of its class."""
-        draws = torch.rand(len(labels), len(labels), generator=generator)
-        return labelled_partners(labels, draws.to(labels.device))
 
     def pseudo_label(
         self, logits: Tensor, votes: Vote, places: Tensor, generator: torch.Generator

@@ -17,6 +17,7 @@ from common.errors import ConfigError
 from common.training.paper_module import PaperModule
 from papers.owdfa_cpl.config import CPLConfig, HeadsConfig
 from papers.owdfa_cpl.head import CPLHead
+from papers.owdfa_cpl.voting import labelled_partners
 
 Method = TypeVar("Method", bound=HeadsConfig)
 # No image has more pixels a side.
@@ -71,6 +72,11 @@ class Heads(PaperModule, Generic[Method]):
     def predict(self, images: Tensor) -> Tensor:
         """Returns scores of all heads, ``(batch, heads)``."""
         return self.head.classify(self.embed(images))
+
+    def draw_partners(self, labels: Tensor, generator: torch.Generator) -> Tensor:
+        """Returns for each labelled row of all processes a random one of its class."""
+        draws = torch.rand(len(labels), len(labels), generator=generator)
+        return labelled_partners(labels, draws.to(labels.device))
 
 
 def count_heads(method: HeadsConfig, facts: OpenWorldFacts) -> int:

@@ -57,7 +57,7 @@ ALLOWED = {
     ),
     "papers/mclrec/backbone.py forward: wait for a copy from the host": SMALL,
     "papers/owdfa_cpl/loss.py gumbel: wait for a copy from the host": SMALL,
-    "papers/owdfa_cpl/module.py draw_partners: wait for a copy from the host": SMALL,
+    "papers/owdfa_cpl/network.py draw_partners: wait for a copy from the host": SMALL,
     "papers/owdfa_cpl/module.py supervised: look at a mask's length": LENGTH,
     "papers/owdfa_cpl/module.py training_step: look by _local_scalar_dense": COUNTERS,
     "papers/pixpro/geometry.py _diagonals: wait for a copy from the host": SMALL,

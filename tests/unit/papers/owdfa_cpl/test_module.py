@@ -1,5 +1,7 @@
 """The step against its losses, its switches, its state, and the arms beside it."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,7 +16,7 @@ from papers.owdfa_cpl.baselines import (
     ORCA,
     Classifier,
     RankStats,
-    nearest_partners,
+    nearest_rows,
     same_strongest,
 )
 from papers.owdfa_cpl.config import ClassifierConfig, CPLConfig, ORCAConfig, RankStatsConfig
@@ -228,12 +230,20 @@ def test_the_lower_bound_looks_at_labelled_rows_only():
     assert losses[0] == losses[1]
 
 
-def test_orcas_partners_are_of_the_label_or_nearest():
-    found = nearest_partners(torch.eye(5) + 0.1 * torch.arange(5.0)[:, None], torch.tensor([0, 0]))
-    assert found[:2].tolist() == [1, 0]
-    alone = nearest_partners(torch.eye(4), torch.tensor([0, 1]))
-    assert alone[:2].tolist() == [0, 1], "nobody of the label: itself"
-    assert (alone[2:] != torch.tensor([2, 3])).all()
+def test_orcas_free_rows_have_the_nearest_other_row_as_partner():
+    rows = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.9, 0.1], [-1.0, 0.2]])
+    assert nearest_rows(rows, 2).tolist() == [0, 1]
+
+
+def test_orcas_margin_eases_known_classes_by_the_doubt_of_free_rows(monkeypatch):
+    module, batch = make(ORCA, ORCAConfig, pair_weight=0.0, entropy_weight=0.0), make_batch()
+    known = module.predict(batch.images).detach()[:4]
+    for doubt, margin in ((0.3, 3.0), (0.8, 5.0)):
+        # Scores of free rows whose largest probability is 1 - doubt.
+        free = F.one_hot(torch.zeros(4).long(), 6) * math.log((1 - doubt) / (doubt / 5))
+        monkeypatch.setattr(module, "scores", lambda g, f=free: torch.cat([known, f]))
+        wanted = F.cross_entropy(known + margin * F.one_hot(batch.labels, 6), batch.labels)
+        torch.testing.assert_close(module.training_step(batch, 0), wanted)
 
 
 def test_rank_statistics_forget_the_order_of_the_strongest():
