@@ -15,7 +15,7 @@ class ResNet(torchvision_resnet.ResNet):
 
     ``(batch, channels, height, width)`` to ``(batch, num_features)``. torchvision's ResNet-50
     has its stride in the 3x3 convolution (v1.5), Kaiming initialisation by fan-out and batch-norm
-    gains of 1, which is what the papers here use.
+    gains of 1. The codes of SimCLR, SimSiam and Barlow Twins start each block's last gain at 0.
 
     Args:
         block: `BasicBlock` or `Bottleneck`.

@@ -39,14 +39,15 @@ class SupervisedConfig(BackboneConfig):
 class SimCLRConfig(BackboneConfig):
     """Defaults: ImageNet, Chen et al. 2020 (arXiv 2002.05709), sections 2.2 and B.9."""
 
-    # Each residual block starts as the identity (hydra's main_cl.py).
+    # Each residual block starts as the identity (SimCLR's resnet.py, hydra's main_cl.py).
     zero_init_residual: bool = False
     # Projector 2048 -> 2048 -> 128.
     hidden_dim: int = setting(2048, at_least=1)
     output_dim: int = setting(128, at_least=1)
     # Batch norm after the hidden layer; the paper's own text has none, its code has.
     head_batch_norm: bool = True
-    # Batch norm after the last layer too, without weights (hydra's main_cl.py).
+    # Batch norm after the last layer too, without weights (hydra's main_cl.py); SimCLR's own code
+    # has one there that learns a scale.
     output_batch_norm: bool = False
     # 0.1 is best on ImageNet at batch 4096, 0.5 on CIFAR-10.
     temperature: float = setting(0.1, above=0)
@@ -90,7 +91,7 @@ class SupConConfig(BackboneConfig):
 
 @dataclass
 class MoCoConfig(BackboneConfig):
-    """Defaults: MoCo v2 on ImageNet (arXiv 2003.04297), batches of 256; from memory."""
+    """Defaults: MoCo v2 on ImageNet (arXiv 2003.04297; moco/builder.py), batches of 256."""
 
     # Projector 2048 -> 2048 -> 128, without batch norm.
     hidden_dim: int = setting(2048, at_least=1)
@@ -126,7 +127,10 @@ class MoCoConfig(BackboneConfig):
 
 @dataclass
 class SimSiamConfig(BackboneConfig):
-    """Defaults: SimSiam on ImageNet (arXiv 2011.10566, section 3 and Appendix A)."""
+    """Defaults: SimSiam on ImageNet (arXiv 2011.10566, section 3 and Appendix A).
+
+    The official code also starts each residual block as the identity.
+    """
 
     # Projector 2048 -> 2048 -> 2048, batch norm after each layer; two layers on CIFAR-10.
     projector_layers: int = setting(3, at_least=2)
@@ -144,7 +148,7 @@ class SimSiamConfig(BackboneConfig):
 
 @dataclass
 class BarlowTwinsConfig(BackboneConfig):
-    """Defaults: Barlow Twins on ImageNet (arXiv 2103.03230, section 2.2); from memory."""
+    """Defaults: Barlow Twins on ImageNet (arXiv 2103.03230, section 2.2)."""
 
     # Projector 2048 -> 8192 -> 8192 -> 8192, batch norm after hidden layers.
     projector_layers: int = setting(3, at_least=2)
@@ -152,7 +156,7 @@ class BarlowTwinsConfig(BackboneConfig):
     output_dim: int = setting(8192, at_least=1)
     # Batch norm after the last layer: it learns a scale and a shift.
     output_batch_norm: bool = False
-    # The paper's lambda.
+    # The paper's lambda; its code has 0.0051.
     off_diagonal_weight: float = setting(5e-3, at_least=0)
     # Columns are divided by the deviation of batch - 1 (AMCL's code), not by that of the batch.
     unbiased_deviation: bool = False

@@ -97,8 +97,8 @@ class SequenceTransformer(nn.Module):
 
     Args:
         num_items: Real items, with ids 1 to ``num_items``. The table has two rows more: row 0
-            is padding, the last is a spare (a mask token that this family of models never
-            uses, kept so that published weights fit).
+            is padding, the last is a spare (a mask token that MCLRec's code never uses, kept so
+            that published weights fit).
         max_length: Longest sequence.
         dim: Width.
         num_layers: Blocks.

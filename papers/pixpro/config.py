@@ -139,7 +139,7 @@ class DetectionConfig(ProtocolConfig):
     momentum: float = setting(0.9, at_least=0, below=1)
     # Batch norms do not decay.
     weight_decay: float = setting(1e-4, at_least=0)
-    # Pixels of an image's shorter side, drawn for each batch; the last one is tested. The longer
+    # Pixels of an image's shorter side, drawn for each image; the last one is tested. The longer
     # side has at most `long_side`.
     short_sides: list[int] = setting(list(range(480, 801, 32)), at_least=16)
     long_side: int = setting(1333, at_least=16)

@@ -73,7 +73,7 @@ class SupReMixConfig(EncoderConfig):
 
 @dataclass
 class RankNContrastConfig(EncoderConfig):
-    """Rank-N-Contrast (arXiv 2210.01189), as recalled: UNVERIFIED against its code."""
+    """Rank-N-Contrast (arXiv 2210.01189), by its equations."""
 
     # Divides negative Euclidean distances of features.
     temperature: float = setting(2.0, above=0)
