@@ -85,7 +85,8 @@ def check_paper(
     Args:
         paper: The folder's name under ``papers/``.
         root: The folder that holds ``results/``.
-        store: Store what has no file yet, and anew what moved.
+        store: Store what has no file yet, and anew what moved. What the ledger has of this very
+            code is not computed again.
         other_data: Hashes of records' data that the present readers no longer give.
         advance: Told of how many files are done, of how many, at each.
         leave_out: Told of each record whose setting cannot be stored, and why.
@@ -99,8 +100,9 @@ def check_paper(
     now, ledger = code_digest(paper), read_ledger(paper, root)
     records = load_records(root / "results", paper)
     jobs, names = plan(records, ledger, root, store, leave_out)
-    outcomes = []
-    for outcome in run_jobs(jobs, root, store):
+    known = _known(jobs, names, ledger, now) if store else {}
+    outcomes = list(known.values())
+    for outcome in run_jobs([job for job in jobs if job.name not in known], root, store):
         outcomes.append(outcome)
         advance(len(outcomes), len(jobs))
     if code_digest(paper) != now:
@@ -140,6 +142,18 @@ def check_settings(
     records, ledger = load_records(root / "results", paper), read_ledger(paper, root)
     jobs, _ = plan(records, ledger, root, store=False, only=setting)
     return {job.name: run_job(job, root, store=False).differ for job in jobs}
+
+
+def _known(
+    jobs: list[Job], names: dict[str, list[str]], ledger: Ledger, now: str
+) -> dict[str, Outcome]:
+    """Returns by name what the check of the code ``now`` has of files that no new setting has."""
+    agree = ledger.checks[now].agree if now in ledger.checks else []
+    new = {
+        name for setting, mine in names.items() if setting not in ledger.settings for name in mine
+    }
+    kept = [job for job in jobs if job.stored is not None and job.id in agree]
+    return {job.name: Outcome(job.name, job.id, []) for job in kept if job.name not in new}
 
 
 def _remove_unused(folder: Path, ledger: Ledger) -> None:

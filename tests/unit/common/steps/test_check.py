@@ -39,8 +39,9 @@ def take(monkeypatch, differ=(), blunt=()):
     taken = []
 
     def run_jobs(jobs, _root, _store):
-        taken.extend(job.name for job in jobs)
-        return [Outcome(n, f"id-{n}", ["x"] * (n in differ), tells=n not in blunt) for n in taken]
+        names = [job.name for job in jobs]
+        taken.extend(names)
+        return [Outcome(n, f"id-{n}", ["x"] * (n in differ), tells=n not in blunt) for n in names]
 
     monkeypatch.setattr(checking, "run_jobs", run_jobs)
     return taken
@@ -90,6 +91,29 @@ def test_a_later_seed_is_not_what_a_file_was_made_with(root, monkeypatch):
     commit_record(later, root / "results")
     after, _ = check_paper("swav", root, store=False)
     assert after.records == before.records and "later" not in after.records.values()
+
+
+def test_to_store_a_new_setting_takes_no_steps_of_those_that_the_same_code_gave(root, monkeypatch):
+    take(monkeypatch)
+    before, _ = check_paper("swav", root, store=True)
+    for name in before.files:
+        ledger_path("swav", root).with_name(f"{name}.json").touch()
+    first, second = sorted(NAMES)
+    write_ledger(
+        replace(before, settings={first: before.settings[first]}, files={first: f"id-{first}"}),
+        root,
+    )
+    taken = take(monkeypatch)
+    after, check = check_paper("swav", root, store=True)
+    assert sorted(taken) == sorted([second, "measures-a"]) and after == before
+    assert check.agree == before.checks[NOW].agree
+    taken = take(monkeypatch)
+    check_paper("swav", root, store=False)
+    assert sorted(taken) == sorted([*NAMES, "measures-a"])
+    monkeypatch.setattr(checking, "code_digest", lambda _: "2" * 12)
+    taken = take(monkeypatch)
+    check_paper("swav", root, store=True)
+    assert sorted(taken) == sorted([*NAMES, "measures-a"])
 
 
 def test_without_store_a_missing_file_is_a_difference_and_none_is_written(root):
