@@ -7,13 +7,12 @@ Sizes of `cifar10-jpeg`: small_conv, 2 views of 32 pixels in colour, batch 256, 
 """
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from torch import Tensor
 
+from benchmarks.swav_step import alone, stepper
 from benchmarks.timing import interleave, parse, parser, report, timed
 from common.backbones.small_networks import SmallConv
 from common.config.schema import OptimizerConfig
@@ -30,30 +29,14 @@ SIZE, BATCH, CLASSES = 32, 256, 10
 HEAD: dict[str, Any] = {"backbone": "small_conv", "hidden_dim": 128, "output_dim": 64}
 
 
-def make_step(module: LightningModule, views: list[Tensor]) -> Callable[[], None]:
-    module.log = lambda *_, **__: None  # type: ignore[method-assign]
-    module._trainer = SimpleNamespace(log_every_n_steps=0)  # type: ignore[assignment]
-    optimizer = torch.optim.SGD(module.parameters(), lr=0.01, momentum=0.9)
+def make_step(module: Any, views: list[Tensor]) -> Callable[[], None]:
     batch = ViewBatch(views, torch.arange(BATCH) % CLASSES, None, [])  # type: ignore[arg-type]
-
-    def step() -> None:
-        optimizer.zero_grad(set_to_none=True)
-        module.training_step(batch, 0).backward()
-        optimizer.step()
-
-    return step
+    return stepper(alone(module), lambda: module.training_step(batch, 0))
 
 
 def bare_step(views: list[Tensor]) -> Callable[[], None]:
     backbone = SmallConv(channels=3)
-    optimizer = torch.optim.SGD(backbone.parameters(), lr=0.01, momentum=0.9)
-
-    def step() -> None:
-        optimizer.zero_grad(set_to_none=True)
-        backbone(torch.cat(views)).square().mean().backward()
-        optimizer.step()
-
-    return step
+    return stepper(backbone, lambda: backbone(torch.cat(views)).square().mean())
 
 
 def measure_step(rounds: int, clock: str) -> None:

@@ -12,6 +12,7 @@ import importlib.metadata
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,10 +48,10 @@ def stepper(module: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], None]
     return step
 
 
-def alone(module: SwAV) -> SwAV:
+def alone(module: Any) -> Any:
     """Returns ``module`` ready for steps without a Trainer, on which nothing is logged."""
-    module.log = lambda *_, **__: None  # type: ignore[method-assign]
-    module._trainer = SimpleNamespace(log_every_n_steps=0)  # type: ignore[assignment]
+    module.log = lambda *_, **__: None
+    module._trainer = SimpleNamespace(log_every_n_steps=0)
     return module
 
 

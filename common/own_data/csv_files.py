@@ -238,7 +238,9 @@ def _what_is_wrong(
         return f"holds {shown(cell)}, no date" if cell else "is empty"
     if (date.tzinfo is not None) != zoned:
         return f"is {date}: all dates or none have a time zone"
-    if before is not None and not date - before == step > timedelta(0):
+    if before is not None and date <= before:
+        return "is not after the line before"
+    if before is not None and date - before != step:
         return f"is not {spell(step / timedelta(minutes=1))} after the line before"
     return ""
 

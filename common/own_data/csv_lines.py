@@ -162,7 +162,7 @@ def _split_at_tabs(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
 def to_number(cell: str) -> float | None:
     """Returns the number that a cell holds; None where it is none, infinite or beyond float32."""
     try:
-        value = float(cell)
+        value = math.nan if "_" in cell else float(cell)  # which reads 2024_01 as 202401
     except ValueError:
         return None
     return value if -GREATEST <= value <= GREATEST else None

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from common.config.checkout import SOURCE_ROOT
@@ -42,6 +42,7 @@ Cell = str | int | float | None
 WORDS = {True: ("better", "worse"), False: ("worse", "better"), None: ("below", "above")}
 SPLITS = ("test/", "val/")
 Key = tuple[str, str, str]
+Values = Mapping[int, float | None]
 
 
 @dataclass(frozen=True)
@@ -68,19 +69,15 @@ class Arms:
 
         The first arm that measured such an encoder speaks for it.
         """
-        to = self.to.values(metric)
         for name, group in zip(self.names, self.groups, strict=True):
             if group is self.to:
                 yield ArmLine(name, group.sample(metric), None, None, group.stale)
             else:
-                paired = paired_differences(group.values(metric), to)
-                stale = group.stale or self.to.stale
-                yield ArmLine(
-                    name, group.sample(metric), paired, self._verdict(metric, paired), stale
-                )
+                beside = self._beside(metric, group.values(metric))
+                yield ArmLine(name, group.sample(metric), *beside, group.stale or self.to.stale)
         for name, (group, sample) in self._references(metric).items():
-            paired = paired_differences(group.values(metric, name), to)
-            yield ArmLine(name, sample, paired, self._verdict(metric, paired), self.to.stale)
+            beside = self._beside(metric, group.values(metric, name))
+            yield ArmLine(name, sample, *beside, group.stale or self.to.stale)
 
     def _references(self, metric: str) -> dict[str, tuple[Group, Sample]]:
         found: dict[str, tuple[Group, Sample]] = {}
@@ -90,12 +87,15 @@ class Arms:
                     found.setdefault(name, (group, samples[metric]))
         return found
 
-    def _verdict(self, metric: str, paired: Sample | None) -> Verdict:
+    def _beside(self, metric: str, values: Values) -> tuple[Sample | None, Verdict]:
+        """Returns the differences to the arm that is compared with, and what they say."""
+        to = self.to.values(metric)
+        paired = paired_differences(values, to)
         verdict = judge_claim(paired, matters=0.0)
         below, above = WORDS[self.lower[metric]]
-        words = {"holds": above, "opposite": below, "not run": "no seed in common"}
-        status = words.get(verdict.status, verdict.status)
-        return Verdict(status, verdict.gap, verdict.half_width, verdict.seeds)
+        none = "undefined in a run" if values.keys() & to.keys() else "no seed in common"
+        words = {"holds": above, "opposite": below, "not run": none}
+        return paired, replace(verdict, status=words.get(verdict.status, verdict.status))
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def _own_words(record: Record, alike: Sequence[Record]) -> Iterator[str]:
     """Yields the values of ``record``'s configuration that are not the same in all of ``alike``."""
     flat = [dict(flat_config(one.config or {})) for one in alike]
     for key, value in flat_config(record.config or {}):
-        if key != "seed" and any(one.get(key) != value for one in flat if one):
+        if key != "seed" and any(key in one and one[key] != value for one in flat):
             yield as_word(key, value)
 
 

@@ -72,11 +72,8 @@ class Entry:
         mine = (self.paper, self.recipe, self.variant, self.arm, self.data, self.weights)
         theirs = (record.paper, record.recipe, record.variant, record.arm, record.data)
         same_arrays = self.data_hash in (None, record.data_hash)
-        return mine == (*theirs, record.weights) and same_arrays and self.measured_by(record)
-
-    def measured_by(self, record: Record) -> bool:
-        """Tells whether ``record`` holds this entry's protocol."""
-        return self.protocol in record.protocols
+        measured = same_arrays and self.protocol in record.protocols
+        return measured and mine == (*theirs, record.weights)
 
 
 def load_reported(path: Path) -> list[Entry]:

@@ -10,6 +10,8 @@ from lightning import LightningModule
 from torch import Tensor
 
 from common.config.schema import Recipe
+from common.methods.momentum import MomentumModule
+from common.optim.ema import cosine_momentum
 from common.paper import get_paper
 from common.training.stages import stage_number
 
@@ -121,10 +123,22 @@ def stage_of(module: LightningModule, place: Place) -> dict[str, float]:
     return {} if stages is None else {"stage": float(stage_number(stages, place.epoch))}
 
 
+def next_momentum(module: LightningModule, place: Place) -> dict[str, float]:
+    """Returns the momentum of the update that is next, of a module with momentum networks."""
+    if not isinstance(module, MomentumModule):
+        return {}
+    update, total = place.update + 1, module.total_updates
+    return {"momentum": cosine_momentum(module.method.momentum, update, total)}
+
+
 def points_of(recipe: Recipe, counts: Counts) -> list[Point]:
-    """Returns the points that the paper lists for ``recipe``, else the start and a late one."""
+    """Returns the points that the paper lists for ``recipe``, else the start and a late one.
+
+    At the late one the ring of a queue, where there is one, is about to close.
+    """
     listed = own_part(recipe, "points")
-    found: list[Point] = listed(recipe, counts) if listed else [training_start(), late(counts)]
+    usual = [training_start(), late(counts, fill=closing)]
+    found: list[Point] = listed(recipe, counts) if listed else usual
     return [point for point in found if point.batch == 0 or point.batch < counts.batches]
 
 

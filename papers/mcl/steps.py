@@ -3,13 +3,12 @@
 from functools import partial
 
 import torch
-from lightning import LightningModule
 from torch import Tensor
 
 from common.config.schema import Recipe
-from common.steps.points import Counts, Place, Point, late, training_start
-from common.training.stages import stage_number
-from papers.mcl.module import MCL
+from common.steps.points import Counts, Point, late, stage_of, training_start
+
+scheduled = stage_of
 
 
 def points(recipe: Recipe, counts: Counts) -> list[Point]:
@@ -33,10 +32,3 @@ def within(number: int, state: dict[str, Tensor], generator: torch.Generator) ->
     state["begun"].fill_(number + 1)
     if number:
         state["groups"].random_(0, 2, generator=generator)
-
-
-def scheduled(module: LightningModule, place: Place) -> dict[str, float]:
-    """Returns the number of the stage."""
-    if not isinstance(module, MCL):
-        return {}
-    return {"stage": float(stage_number(module.stages, place.epoch))}

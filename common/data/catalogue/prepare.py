@@ -80,7 +80,8 @@ def prepare(
     console.print(f"{name}: {source.title} from {source.page}\nlicence: {source.licence}")
     with made as work:
         gathered = _gather(source, Path(work), originals, console, opener)
-        packed = _pack(source, gathered)
+        packer: Packer = PACKERS.get(source.packer)
+        packed = packer(gathered, [item.path for item in source.files])
         _check(source, packed, Path(work) / "check")
     for path, content in packed.items():
         write_atomic(folder / path, content)
@@ -141,11 +142,6 @@ def _by_hand(original: Original, folder: Path) -> Path:
     if not path.exists():
         raise DataError(f"{path} is missing; download it from {original.url}")
     return path
-
-
-def _pack(source: Source, originals: Path) -> dict[str, bytes]:
-    packer: Packer = PACKERS.get(source.packer)
-    return packer(originals, [item.path for item in source.files])
 
 
 def _check(source: Source, packed: dict[str, bytes], folder: Path) -> None:

@@ -205,6 +205,12 @@ def _plan(path: Path, pairs: Pairs, draft: Draft) -> None:
         return
     held = 0.0 if pairs.held else 2 * draft.get("data.holdout")
     draft.trained = round(number * (1 - held))
+    if draft.trained < 2:
+        draft.refuse(
+            f"data.holdout={draft.get('data.holdout')}: of {number} images {draft.trained} are left"
+            " to train on; lower it"
+        )
+        return
     tested = round(number * held / 2)
     if 0 < tested < FEW_TESTED:
         draft.notes.append(

@@ -91,9 +91,9 @@ def _read(path: Path, columns: Columns = BY_NAME) -> ActionLog:
     left = lengths
     if min(lengths) < FEWEST_ACTIONS:
         numbered = [[known[item] for item in items] for items in own]
+        packed = pack(str(path), numbered, places, fewest=1)
         try:
-            packed = k_core(pack(str(path), numbered, places, fewest=1), FEWEST_ACTIONS)
-            left = packed.lengths.tolist()
+            left = k_core(packed, FEWEST_ACTIONS).lengths.tolist()
         except DataError:
             left = []
     return ActionLog(path, lengths, len(known), left, note)

@@ -86,8 +86,8 @@ def _plan_targets(found: CsvFile, draft: Draft) -> None:
     asked = draft.words.get("data.targets")
     time = found.times.name if found.times else None
     columns = [c for c in found.columns if c.name != time and (not asked or c.name in asked)]
-    texts = [column.name for column in columns if column.numbers is None and not column.odd]
-    numbers = [column for column in columns if column.numbers is not None or column.odd]
+    # A column without a name numbers the lines: pandas writes its index so.
+    numbers = [c for c in columns if c.name and (c.numbers is not None or c.odd)]
     kept = [column.name for column in numbers if not column.constant]
     if not kept:
         draft.refuse(f"{found.path}: there is no column of numbers to forecast that changes")
@@ -100,10 +100,11 @@ def _plan_targets(found: CsvFile, draft: Draft) -> None:
                 f"{wrong}, as {column.num_odd:,} of {found.rows:,} cells; repair it, fill it with "
                 f"data.fill=linear (or previous){mend}"
             )
-    left = texts + [column.name for column in numbers if column.constant]
+    left = [column.name or "''" for column in columns if column.name not in kept]
     why = "all columns of numbers"
     if left:
-        why = f"columns of text, or that never change, are left out: {', '.join(left)}"
+        told = ", ".join(left)
+        why = f"columns of text, without a name, or that never change, are left out: {told}"
     draft.choose("data.targets", kept if left else [], why)
 
 

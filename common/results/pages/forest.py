@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from common.results.claims import Comparison
 from common.results.leaderboard import Leaderboard
 from common.results.pages.formatting import difference_text, fine_places, verdict_text
 from common.results.statistics import half_width
@@ -53,13 +52,9 @@ def bar_of(name: str, decision: Decision, generated: bool) -> Bar | None:
         return None
     width = half_width(found, None, None)
     half = None if width is None else width / comparison.matters
-    verdict = f"{verdict_text(decision)} ({_difference(decision, comparison)})"
+    size = difference_text(found, fine_places(comparison.matters)).replace("(", "").replace(")", "")
+    verdict = f"{verdict_text(decision)} ({size})"
     return Bar(name, found.mean / comparison.matters, half, generated, verdict)
-
-
-def _difference(decision: Decision, comparison: Comparison) -> str:
-    text = difference_text(decision.differences, fine_places(comparison.matters))
-    return text.replace("(", "").replace(")", "")
 
 
 def claims_forest(board: Leaderboard, paper: str) -> str | None:
@@ -67,7 +62,7 @@ def claims_forest(board: Leaderboard, paper: str) -> str | None:
     bars = [
         bar
         for one in board.decisions(paper)
-        if (bar := bar_of(one.claim.id.replace("-", " "), one, board.is_generated(one)))
+        if (bar := bar_of(one.claim.short, one, board.is_generated(one)))
     ]
     ordered = sorted(bars, key=lambda bar: bar.generated)
     return forest(f"What {paper} claims, and what runs say of it", ordered) if bars else None

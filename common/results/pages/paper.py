@@ -265,15 +265,19 @@ def _pilots(board: Leaderboard, records: list[Record]) -> Iterator[Block]:
 
 
 def _by_setting(records: list[Record]) -> dict[Setting, list[Record]]:
-    """Groups the runs of an arm by the keys whose values differ among them, seeds apart."""
+    """Groups the runs of an arm by the keys whose values differ; the latest of a seed counts.
+
+    A record from before a key was there says nothing of it.
+    """
+    records = sorted(records, key=lambda record: record.finished)
     flat = [dict(flat_config(record.config or {})) for record in records]
     keys = sorted({key for one in flat for key in one} - {"seed"})
-    differing = [key for key in keys if len({repr(one.get(key)) for one in flat}) > 1]
-    found: dict[Setting, list[Record]] = {}
+    differing = [key for key in keys if len({repr(one[key]) for one in flat if key in one}) > 1]
+    found: dict[Setting, dict[int, Record]] = {}
     for record, values in zip(records, flat, strict=True):
-        setting = tuple((key, _hashable(values.get(key))) for key in differing)
-        found.setdefault(setting, []).append(record)
-    return dict(sorted(found.items(), key=repr))
+        setting = tuple((key, _hashable(values[key])) for key in differing if key in values)
+        found.setdefault(setting, {})[record.seed] = record
+    return {setting: [*found[setting].values()] for setting in sorted(found, key=repr)}
 
 
 def _hashable(value: Any) -> Any:

@@ -122,7 +122,8 @@ def _from(entry: Entry, sources: list[Text]) -> tuple[Span, ...]:
 
 def _source(entry: Entry) -> tuple[Span, ...]:
     """Returns all that is known of where the entry's numbers come from, and their protocol."""
-    text = joined(origin_text(entry), f"; protocol {entry.protocol}")
+    origin = f"paper, {entry.table}" if entry.origin == PAPER else entry.origin
+    text = joined(mark_unverified(origin, entry), f"; protocol {entry.protocol}")
     if entry.source:
         commit: tuple[Span, ...] = (" at ", Verbatim(str(entry.commit))) if entry.commit else ()
         text = joined(text, "; ", marked(entry.source), commit)
@@ -161,12 +162,6 @@ def number_text(row: ReportedRow) -> str:
     if reference.spread is not None:
         text += f" ± {number(reference.spread, places)}"
     return text
-
-
-def origin_text(entry: Entry) -> Text:
-    """Returns where the number comes from, and whether that was checked."""
-    text = f"paper, {entry.table}" if entry.origin == PAPER else entry.origin
-    return mark_unverified(text, entry)
 
 
 def mark_unverified(text: str, entry: Entry) -> Text:

@@ -26,11 +26,6 @@ def results_path(paper: str) -> str:
     return f"papers/{paper}/RESULTS.md"
 
 
-def forest_path(paper: str) -> str:
-    """Returns where the image of the paper's claims lies, from the root."""
-    return f"papers/{paper}/{FOREST}"
-
-
 def stale_files(root: Path, board: Leaderboard) -> dict[Path, str]:
     """Returns ``{file: what it should say}`` of the generated files that say something else."""
     legend = f"../../{LEADERBOARD}#how-to-read-it"
@@ -38,7 +33,7 @@ def stale_files(root: Path, board: Leaderboard) -> dict[Path, str]:
     for paper in board.papers():
         texts[root / results_path(paper)] = to_markdown(paper_page(board, paper, legend))
         if image := claims_forest(board, paper):
-            texts[root / forest_path(paper)] = image
+            texts[root / f"papers/{paper}/{FOREST}"] = image
     if screens := [*by_modality(board)]:
         texts[root / BY_MODALITY] = to_markdown(screens)
     texts[root / IMAGE] = headline_forest(board)

@@ -17,7 +17,7 @@ from common.errors import DataError
 Array = npt.NDArray[Any]
 
 # What numpy, zipfile and gzip raise on torn or foreign files.
-BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+BROKEN = (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
 def why_broken(error: Exception) -> str:
@@ -25,6 +25,8 @@ def why_broken(error: Exception) -> str:
     said = str(error)
     if isinstance(error, OSError):
         return said
+    if isinstance(error, TypeError):  # numpy opens an .npy as an array, whatever its name
+        return "it is an .npy under another name; save it with numpy.savez"
     if "Object arrays" in said:
         return "it holds objects; save text as labels.astype(str), and numbers as x.astype(float)"
     if "pickle" in said:

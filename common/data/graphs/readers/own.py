@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from torch_geometric.data import HeteroData
 
-from common.data.catalogue.packers.arrays import BROKEN
+from common.data.catalogue.packers.arrays import BROKEN, read_arrays
 from common.data.graphs.graph import (
     get_features,
     join_links,
@@ -73,10 +73,8 @@ def read_own(
 
 
 def _read_packed(path: Path, known: HeteroData) -> tuple[dict[str, int], Any, Any]:
-    layout = _find_layout(path, known)
+    layout, arrays = _find_layout(path, known), read_arrays(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
         num_nodes = {}
         for letter, (name, _) in layout.types.items():
             num_nodes[name] = known[name].num_nodes

@@ -3,7 +3,6 @@
 Those are synonyms, and in JSON what classes look like and what tells them apart.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 
 from common.data.image_text.config import ImageTextConfig
+from common.data.image_text.readers.lines import read_json
 from common.data.image_text.sets import CaptionedSet, Labelled
 from common.data.images.lazy import LazySplit
 from common.data.images.readers.layout import find_parts, list_parts
@@ -98,10 +98,7 @@ def read_differences(path: str, num_classes: int) -> dict[tuple[int, int], list[
 
 
 def _read_json(path: str) -> dict[str, Any]:
-    try:
-        content = json.loads(Path(path).expanduser().read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not readable as JSON: {error}") from None
+    content = read_json(Path(path).expanduser())
     if not isinstance(content, dict):
         raise DataError(f"{path}: must hold an object with a key for each class or pair")
     return content

@@ -1,11 +1,10 @@
 """Captions in COCO's JSON, or in Karpathy's, which also says which split an image is of."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from common.data.image_text.config import ImageTextConfig
-from common.data.image_text.readers.lines import Line, lines_as_set
+from common.data.image_text.readers.lines import Line, lines_as_set, read_json
 from common.data.image_text.sets import CaptionedSet
 from common.errors import DataError, shown
 
@@ -27,10 +26,7 @@ def coco_lines(path: Path) -> list[Line]:
     Raises:
         DataError: No such file, or another form; names the entry.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not readable as JSON: {error}") from None
+    content = read_json(path)
     images = content.get("images") if isinstance(content, dict) else None
     if not isinstance(images, list):
         raise DataError(f"{path}: has no list `images`, which COCO's captions have")

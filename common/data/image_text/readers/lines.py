@@ -1,9 +1,11 @@
 """What files with images and captions have in common: lines, made one part of a set or several."""
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +40,14 @@ class Line:
     near: Sequence[int] = ()
     dropped: int = 0
     group: str = ""
+
+
+def read_json(path: Path) -> Any:
+    """Returns what a file in JSON holds; raises `DataError` where it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not readable as JSON: {error}") from None
 
 
 def lines_as_set(folder: Path, lines: list[Line], config: ImageTextConfig) -> CaptionedSet:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from common.data.catalogue.root import data_root, require
 from common.data.images.config import ImageConfig
 from common.data.images.lazy import FileSet, LazySplit, hold_out
+from common.data.images.readers.folders import composed
 from common.data.images.readers.layout import Listed, Part, find_parts, list_parts
 from common.errors import DataError
 
@@ -74,7 +75,8 @@ def own_folder(path: Path) -> tuple[LazySplit, dict[str, NDArray[Any]]]:
 def _empty_folders(parts: dict[str, Part], class_names: list[str]) -> list[str]:
     folders = [part for part in parts.values() if isinstance(part, Path)]
     below = [path for folder in folders for path in folder.iterdir() if path.is_dir()]
-    return sorted({path.name for path in below if path.name[0] != "."} - set(class_names))
+    names = {composed(path.name) for path in below if path.name[0] != "."}
+    return sorted(names - set(class_names))
 
 
 def _imagenet(folder: Path, only: list[str] | None = None) -> FileSet:

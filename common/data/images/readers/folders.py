@@ -1,6 +1,7 @@
 """Images in folders: `FolderSource`, and how folders become splits and classes. No torch."""
 
 import os
+import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ def list_folder(folder: Path, only: list[str] | None = None) -> Listing:
                     raise DataError(f"{file}: {mend.format(folder=file.parent)}")
         raise DataError(f"{folder} holds no images ({' '.join(sorted(SUFFIXES))})")
     names = np.array([os.fsencode(name) for name, _ in found])
-    heads = [name.split("/", 1)[0] if "/" in name else "" for name, _ in found]
+    heads = [composed(name.split("/", 1)[0]) if "/" in name else "" for name, _ in found]
     class_names, classes = np.unique(heads, return_inverse=True)
     unlabelled = int(class_names[0] == "")
     return Listing(
@@ -92,6 +93,11 @@ def list_folder(folder: Path, only: list[str] | None = None) -> Listing:
         classes.astype(np.int64) - unlabelled,
         class_names[unlabelled:].tolist(),
     )
+
+
+def composed(folder: str) -> str:
+    """Returns the name of a class folder in composed letters: a Mac takes letters apart."""
+    return unicodedata.normalize("NFC", folder)
 
 
 def walk_images(folder: Path, prefix: str) -> Iterator[tuple[str, int]]:

@@ -1,6 +1,5 @@
 """Actions as a table, one a line: a CSV, Parquet or .inter with users, items and times."""
 
-import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 
 from common.errors import DataError, MissingLibrary, shown
 from common.own_data.csv_files import CLICKS, DATE_FORMATS, LOOKED_AT, click_columns
-from common.own_data.csv_lines import check_names, kind_of, table_rows
+from common.own_data.csv_lines import check_names, kind_of, table_rows, to_number
 
 NUMBER, ISO, ZONED = "a number", "a date of ISO 8601", "a date of ISO 8601 with a time zone"
 FORMS = (NUMBER, ISO, ZONED, *(form for form in DATE_FORMATS if form))
@@ -185,10 +184,10 @@ def _seconds(path: Path, column: str, clicks: list[Click]) -> list[float]:
 
 def _time(cell: str, form: str) -> float | None:
     """Returns a time in seconds, or None; a date without a time zone is taken for UTC's."""
+    if form == NUMBER:
+        return to_number(cell)
+    zoned = form == ZONED
     try:
-        if form == NUMBER:
-            return value if math.isfinite(value := float(cell)) else None
-        zoned = form == ZONED
         date = (
             datetime.fromisoformat(cell) if zoned or form == ISO else datetime.strptime(cell, form)
         )

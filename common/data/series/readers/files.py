@@ -150,13 +150,13 @@ def read_series(
     """
     lines = read_lines(path)
     header = lines[0][1]
-    if date and date not in header:
+    if date is not None and date not in header:
         raise DataError(f"data.date={date}: {path} has no such column; null reads it without dates")
     used = list(columns) or [name for name in header if name != date]
     if not used:
         raise DataError(f"{path}: no columns beside the dates")
     dates, places = None, list(range(len(lines) - 1))
-    if date:
+    if date is not None:
         dates, places = read_dates(path, lines, date, date_format, step_minutes, fill is not None)
     missing = MISSING if fill else ()
     read = [
@@ -221,8 +221,13 @@ def read_dates(
     step = timedelta(minutes=step_minutes) if step_minutes else Counter(gaps).most_common(1)[0][0]
     steps, places = dates[:1], [0]
     for (number, _), date, gap in zip(lines[2:], dates[1:], gaps, strict=True):
+        if gap <= timedelta(0):
+            raise DataError(
+                f"{path}, line {number}: {date} is not after the line before it; sort the lines, "
+                "one a date, or use data.date=null"
+            )
         lacks = may_lack and timedelta(0) < step < gap and not gap % step
-        if (gap != step and not lacks) or gap <= timedelta(0):
+        if gap != step and not lacks:
             raise DataError(
                 f"{path}, line {number}: {date} is {gap / MINUTE:g} minutes after the line before "
                 f"it; each must be {step / MINUTE:g} after (data.step_minutes), or use "

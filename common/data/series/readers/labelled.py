@@ -14,7 +14,7 @@ from common.data.catalogue.root import require
 from common.data.series.config import SeriesConfig
 from common.data.series.sets import LabelledSeries
 from common.errors import DataError
-from common.own_data.csv_lines import text_lines
+from common.own_data.csv_lines import kind_of, text_lines
 
 # Names in recipes -> names in the archive.
 ARCHIVE = {
@@ -48,7 +48,7 @@ def own_labelled(config: SeriesConfig) -> LabelledSeries:
     """Returns the user's set: an npz as the archive's are packed, or a pair of ``.ts`` files."""
     assert config.path is not None
     path = Path(config.path).expanduser()
-    return read_npz(path) if path.suffix == ".npz" else read_ts_pair(path)
+    return read_npz(path) if kind_of(path) == "npz" else read_ts_pair(path)
 
 
 def read_npz(path: Path) -> LabelledSeries:
@@ -121,11 +121,11 @@ def _classes(
     used = np.unique(np.concatenate(list(y.values())))
     if names is None:
         names, y = used, {part: np.searchsorted(used, labels) for part, labels in y.items()}
-    elif len(used) and not 0 <= used[0] <= used[-1] < len(names):
+    elif len(used) and not 0 <= used[0] <= used[-1] < names.size:
         strange = used[0] if used[0] < 0 else used[-1]
-        raise DataError(f"{path}: class {strange}, but class_names has {len(names)}, from 0 on")
+        raise DataError(f"{path}: class {strange}, but class_names has {names.size}, from 0 on")
     numbers = {part: torch.from_numpy(labels) for part, labels in y.items()}
-    return numbers, tuple(map(str, names.tolist()))
+    return numbers, tuple(map(str, names.ravel().tolist()))
 
 
 def read_ts_pair(path: Path) -> LabelledSeries:

@@ -28,7 +28,7 @@ def read_own(
         DataError: Nothing to read, columns missing, fewer steps than a window.
     """
     dated = run.inputs.shape[2] > run.targets.shape[2]
-    date = (config.date or "date") if dated else None
+    date = ("date" if config.date is None else config.date) if dated else None
     found = read_series(path, date, config.date_format, columns=run.names, fill=config.fill)
     steps = len(found.values)
     if steps < config.window:

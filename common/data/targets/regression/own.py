@@ -32,7 +32,7 @@ def plan_listed(found: CsvFile, draft: Draft) -> None:
 
 def _target(found: CsvFile, draft: Draft, others: list[str], asked: bool = False) -> Column | None:
     """Returns the column to predict, which the user names if ``asked``, or if there are several."""
-    numbers = [c for c in found.columns if (c.numbers or c.odd) and c.name not in others]
+    numbers = [c for c in found.columns if (c.numbers or c.odd) and c.name not in (*others, "")]
     name = draft.words.get("data.target")
     if name is None and len(numbers) == 1 and not asked:
         name = numbers[0].name
@@ -60,7 +60,9 @@ def _plan_columns(found: CsvFile, draft: Draft, target: Column | None) -> None:
     for column in found.columns:
         if column is target or column.name in given:
             continue
-        if column.gap is not None:
+        if not column.name:  # the lines' numbers: pandas writes its index so
+            dropped.append(column.name)
+        elif column.gap is not None:
             draft.refuse(
                 f"{found.path}, line {column.gap}: column {column.name} is empty; fill it, or "
                 f"leave the column out with data.drop=[{column.name}]"
@@ -81,7 +83,7 @@ def _plan_columns(found: CsvFile, draft: Draft, target: Column | None) -> None:
         why = f"columns of text with at most {MOST_VALUES} values, one column of 0 and 1 a value"
         draft.choose("data.categorical", [*draft.get("data.categorical"), *categorical], why)
     if dropped:
-        why = "columns of dates, or of text that differs from line to line"
+        why = "columns of dates, without a name, or of text that differs from line to line"
         draft.choose("data.drop", [*draft.get("data.drop"), *dropped], why)
 
 

@@ -31,6 +31,8 @@ def own_entries(config: TextConfig) -> TextSet:
     path = Path(str(config.path)).expanduser()
     found: dict[str, list[str]] = {}
     for number, line in enumerate(text_lines(path), start=1):
+        if not line.strip():
+            continue
         entry, tab, rest = line.partition("\t")
         definitions = [" ".join(part.split()) for part in rest.split(BETWEEN)]
         if not tab or not entry.strip() or "" in definitions:

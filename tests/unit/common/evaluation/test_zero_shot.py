@@ -34,9 +34,10 @@ def test_descriptions_of_a_table_decide(tmp_path):
     for how in ("mean", "max"):
         settings = ZeroShotConfig(head="descriptors", table=str(path), aggregate=how)
         assert evaluate_zero_shot(inputs, settings, 0)["zero_shot_top1"] == 100
-    path.write_text(json.dumps({"word0": ["x"]}))
-    with pytest.raises(DataError):
-        evaluate_zero_shot(inputs, settings, 0)
+    for wrong in (json.dumps({"word0": ["x"]}), "[" * 100_000):
+        path.write_text(wrong)
+        with pytest.raises(DataError):
+            evaluate_zero_shot(inputs, settings, 0)
 
 
 def test_differences_put_the_best_classes_in_another_order(tmp_path):

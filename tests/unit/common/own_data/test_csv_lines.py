@@ -92,7 +92,10 @@ def test_numbers_of_a_column():
 
 @pytest.mark.parametrize(
     ("cell", "what"),
-    [("", "is empty"), ("x", 'holds "x", not'), ("nan", 'holds "nan"'), ("-inf", 'holds "-inf"')],
+    [
+        *[("", "is empty"), ("x", 'holds "x", not'), ("2024_01", 'holds "2024_01"')],
+        *[("nan", 'holds "nan"'), ("-inf", 'holds "-inf"')],
+    ],
 )
 def test_what_is_no_finite_number_is_refused_with_the_line(cell: str, what: str):
     lines = [(1, ["a"]), (2, ["1"]), (7, [cell])]

@@ -52,6 +52,13 @@ def series(cell: str = "5.5", date: str = "2024-01-05 04:00", header: str = "dat
     return write
 
 
+def newest_first(folder: Path) -> list[str]:
+    words = series()(folder)
+    header, *rows = (folder / "power.csv").read_text().splitlines()
+    text(folder / "power.csv", header, *reversed(rows))
+    return words
+
+
 def table(cell: str, header: str = "a,b,y", *words: str):
     """Returns what writes 60 samples with ``cell`` in line 32."""
 
@@ -155,6 +162,10 @@ LOST = {
     ),
     "a date that is none": (series(date="soon"), ["power.csv, line 102", "date", "soon"]),
     "no date": (series(date=""), ["power.csv, line 102", "date", "empty"]),
+    "a series whose newest date comes first": (
+        newest_first,
+        ["power.csv, line 3: date is not after the line before"],
+    ),
     "a quotation mark that opens a cell of a .csv": (
         series(cell='"5'),
         ["power.csv, line", "quotation mark"],
@@ -301,6 +312,24 @@ def claims(shape: tuple[int, ...]) -> bytes:
     return header.getvalue()
 
 
+def npz(**changes: Any):
+    """Returns what writes 4 series of 20 steps and their classes, changed."""
+
+    def write(folder: Path) -> list[str]:
+        x, y = np.random.default_rng(0).random((4, 20, 1)), np.arange(4) % 2
+        np.savez(
+            folder / "s.npz", **{"x_train": x, "y_train": y, "x_test": x, "y_test": y, **changes}
+        )
+        return ["autotcl", str(folder / "s.npz")]
+
+    return write
+
+
+def npy_by_another_name(folder: Path) -> list[str]:
+    np.save(folder / "s.npy", np.zeros((4, 20, 1)))
+    return ["autotcl", str((folder / "s.npy").rename(folder / "s.npz"))]
+
+
 def npz_that_claims(folder: Path) -> list[str]:
     with zipfile.ZipFile(folder / "s.npz", "w") as file:
         for part in ("train", "test"):
@@ -326,6 +355,11 @@ def long_item(folder: Path) -> list[str]:
     rows = [f"{n} {n % 11 + 1} {n % 13 + 1} {n % 7 + 1} {n % 5 + 1}" for n in range(60)]
     rows[5] = f"5 {'7' * 5000} 3 4 5"
     return ["mclrec", str(text(folder / "log.txt", *rows))]
+
+
+def user_without_items(folder: Path) -> list[str]:
+    rows = [f"u{n} {n % 11 + 1} {n % 13 + 1} {n % 7 + 1} {n % 5 + 1}" for n in range(60)]
+    return ["mclrec", str(text(folder / "log.txt", *rows, "u60"))]
 
 
 def open_world(folder: Path) -> list[str]:
@@ -412,6 +446,13 @@ FAULTS = {
         pairs(f"10.png\ta\t{DEEP}", "filepath\ttitle\tneg_image", "\t[1]"),
         ["pairs.tsv, line 12", "neg_image"],
     ),
+    "captions of which none are left to train on": (
+        lambda folder: [*pairs("10.png\ta thing")(folder), "data.holdout=0.49"],
+        ["data.holdout=0.49: of 40 images 1"],
+    ),
+    "a user without items": (user_without_items, ["log.txt:61: 0 actions"]),
+    "an .npz that is an .npy": (npy_by_another_name, ["s.npz", ".npy under another name"]),
+    "one name for two classes": (npz(class_names=np.array("a")), ["s.npz", "class_names has 1"]),
     "an .npz that claims terabytes": (npz_that_claims, ["s.npz", "is it whole"]),
     "an .npy that claims terabytes": (
         npy_that_claims,

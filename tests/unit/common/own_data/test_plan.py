@@ -11,6 +11,7 @@ from rich.console import Console
 
 from common.config.recipe import load_recipe
 from common.data.modality import DataSets
+from common.data.series.readers.files import own_csv
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.own_data.plan import Plan, make_plan, recognise, without_paper
 from common.own_data.show import check_save, save_plan, show_plan
@@ -260,6 +261,17 @@ def test_a_column_of_text_becomes_columns_and_the_window_follows_the_label(tmp_p
     assert recipe.data.categorical == ["kind"]
     assert 5_000 < recipe.method.window < 20_000
     assert "pryce" in refusal("supremix", path, "data.target=pryce")
+
+
+def test_a_column_without_a_name_holds_dates_or_the_lines_numbers(tmp_path):
+    header, *rows = hourly(tmp_path / "load.csv", 200).read_text().splitlines()
+    data = plan("autotcl", write_csv(tmp_path / "dates.csv", ",load,temp,site", rows)).recipe.data
+    assert (data.date, data.targets) == ("", ["load", "temp"])
+    assert own_csv(data).dates[1] == datetime(2024, 1, 1, 1)
+    numbered = [f"{number},{row}" for number, row in enumerate(rows)]
+    path = write_csv(tmp_path / "numbers.csv", f",{header}", numbered)
+    assert plan("autotcl", path).recipe.data.targets == ["load", "temp"]
+    assert plan("supremix", path, "data.target=load").recipe.data.drop == ["", "when", "site"]
 
 
 def test_users_with_too_few_actions_are_left_out_with_a_core(tmp_path):

@@ -97,6 +97,14 @@ def test_two_seeds_decide_nothing_and_no_common_seed_says_so(arm):
     apart = arm("apart", [0.1, 0.1, 0.1])[2:]
     (found,) = side_by_side([*arm(None, [0.8, 0.8]), *apart])
     assert told(found)["swav/cifar10:apart"] == "no seed in common"
+    (found,) = side_by_side([*arm(None, [0.8, 0.8]), *arm("broken", [0.1, None])])
+    assert told(found)["swav/cifar10:broken"] == "undefined in a run"
+
+
+def test_what_learns_nothing_is_as_old_as_the_runs_that_measured_it(arm):
+    old = arm("old", [0.7, 0.6, 0.51], code_digest="old")
+    (found,) = side_by_side([*old, *arm(None, [0.8, 0.7, 0.6])], to="method")
+    assert {line.name: line.stale for line in found.lines(KNN)}["untrained"] == "moved"
 
 
 def test_other_data_other_protocols_and_pilots_are_not_in_one_table(arm):

@@ -110,7 +110,7 @@ def test_packed_layout(tmp_path, data, module):
         ({"p_feat_indices": np.full(60, 7)}, r"not a packed graph"),
         ({"p_feat_data": np.full(60, np.nan)}, r"features of paper hold NaN"),
         (packed_arrays(width=6), r"features of paper are 12 x 6; needed are 12 x 5"),
-        ({"ps": np.array([{}], dtype=object)}, r"not a packed graph"),
+        ({"ps": np.array([{}], dtype=object)}, r"ps: it holds objects"),
     ],
 )
 def test_broken_packed_files(tmp_path, data, module, change, message):

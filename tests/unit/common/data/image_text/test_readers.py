@@ -203,7 +203,7 @@ def test_missing_images_are_left_out_and_counted_where_that_is_asked_for(tmp_pat
 
 def coco(folder: Path, content: object) -> Path:
     path = folder / "captions.json"
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(content), encoding="utf-8-sig")  # as programs of Windows write it
     return path
 
 

@@ -1,3 +1,5 @@
+import unicodedata
+
 import numpy as np
 import pytest
 import torch
@@ -119,6 +121,16 @@ def test_classes_may_be_called_as_splits_are(tmp_path, names):
         save(tmp_path / name, noise(9, 9, 3))
     found = set(read_own(tmp_path, COLOUR)[1]["labels"])
     assert found == {name.partition("/")[0] for name in names}
+
+
+def test_a_class_is_one_however_its_letters_are_composed(tmp_path, recwarn):
+    for split, form in (("train", "NFC"), ("test", "NFD")):
+        save(tmp_path / split / unicodedata.normalize(form, "café") / "a.png", noise(9, 9, 3))
+        save(tmp_path / split / "tea" / "a.png", noise(9, 9, 3))
+    found = image_folder(ImageConfig(name="image-folder", path=str(tmp_path)))
+    assert found["train"].class_names == (unicodedata.normalize("NFC", "café"), "tea")
+    assert found["train"].labels.tolist() == found["test"].labels.tolist() == [0, 1]
+    assert not recwarn
 
 
 def test_a_folder_without_classes_has_no_labels(tmp_path):

@@ -93,6 +93,12 @@ def test_class_numbers_without_names_are_any_whole_numbers(labels, tmp_path):
     assert found.y["train"].dtype == torch.int64
 
 
+def test_a_file_may_be_named_in_capitals(tmp_path):
+    np.savez(tmp_path / "mine.npz", **arrays())
+    path = (tmp_path / "mine.npz").rename(tmp_path / "MINE.NPZ")
+    assert len(own_labelled(SeriesConfig(name="labelled", path=str(path))).x["train"]) == 3
+
+
 def test_a_missing_array_or_file_is_named(tmp_path):
     np.savez(tmp_path / "mine.npz", x_train=np.zeros((1, 2, 3)))
     with pytest.raises(DataError, match=r"y_train.*x_train"):

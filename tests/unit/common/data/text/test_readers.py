@@ -144,7 +144,7 @@ def test_own_graded_pairs_without_splits_are_both_parts(tmp_path):
 def test_of_an_entry_with_several_definitions_one_is_left_to_train_on(tmp_path):
     several = "<|list_more_def|>".join(f"def {n}" for n in range(4))
     path = write(
-        tmp_path / "e.txt", "cat\ta small animal", f"run\t{several}", "go\tx<|list_more_def|>y"
+        tmp_path / "e.txt", "cat\ta small animal", "", f"run\t{several}", "go\tx<|list_more_def|>y"
     )
     found = own_entries(TextConfig(name="entries", path=path))
     assert found.names == ["cat", "run", "go"]
