@@ -60,6 +60,7 @@ def seeded(make: Any) -> Any:
 PHI = seeded(lambda: TemperatureNetwork(6, 5))
 PHI_OF_CHANNELS = seeded(lambda: TemperatureNetwork(8, 5))
 SOFT = seeded(lambda: SoftWeights(6, 5))
+SHARES = seeded(lambda: torch.rand(16, 16))
 PROPAGATION = seeded(lambda: PixelPropagation(6, 0))
 DRAWS = draw(8, 3, 4, 2, torch.Generator().manual_seed(0))
 
@@ -160,7 +161,7 @@ CASES: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
     "simcse": (lambda a, b: simcse.contrast(a, b[None], 0.05), PAIR),
     "sirl": (lambda a, b: triplet_terms(a, b, a.roll(1, 0), 1.0), PAIR),
     "supremix": (
-        lambda z: supremix(z, LABELS.float(), 0.5, 2.5, torch.full((16, 16), 0.2), "linear"),
+        lambda z: supremix(z, LABELS.float(), 0.5, 2.5, SHARES, "linear"),
         VIEWS,
     ),
     "rank-n-contrast": (lambda h: rank_n_contrast(h, LABELS.float(), 2.0), VIEWS),

@@ -4,6 +4,7 @@ import torch
 
 from common.losses.infonce import queue_info_nce
 from common.losses.precision import unit
+from papers.feature_transformation import loss as losses
 from papers.feature_transformation.loss import (
     product_contrast,
     transform_negatives,
@@ -36,3 +37,14 @@ def test_the_key_carries_gradient_to_the_query_too():
     first, second = transform_positives(cut, K, torch.tensor(1.5))
     product_contrast(first, second.detach(), QUEUE, 0.2).backward()
     assert float((q.grad - cut.grad).abs().max()) > 0.1
+
+
+def test_chunks_do_not_change_loss_or_gradient(monkeypatch):
+    def gradient():
+        q = Q.clone().requires_grad_()
+        loss = product_contrast(*transform_positives(q, K, torch.tensor(1.5)), QUEUE, 0.2)
+        return loss, torch.autograd.grad(loss, q)[0]
+
+    whole = gradient()
+    monkeypatch.setattr(losses, "CHUNK_ROWS", 4)
+    torch.testing.assert_close(gradient(), whole)

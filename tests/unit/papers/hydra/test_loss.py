@@ -36,6 +36,19 @@ def inputs(dtype=torch.float64):
     return q, keys, gate.sigmoid().to(dtype)
 
 
+@pytest.mark.parametrize("reduction", ["micro", "macro"])
+def test_chunks_change_neither_loss_nor_gradients(monkeypatch, reduction):
+    def found():
+        leaves = [x.requires_grad_() for x in inputs()]
+        chosen = *leaves, LABELS, PARTNERS, KEY_LABELS, SCALE, "A", reduction
+        loss = pair_contrast(*chosen)
+        return [loss, *torch.autograd.grad(loss, leaves)]
+
+    whole = found()
+    monkeypatch.setattr(loss_file, "CHUNK_ROWS", 4)
+    torch.testing.assert_close(found(), whole)
+
+
 def test_scale_and_whole_space_may_be_learned():
     q, keys, gate = inputs()
 
