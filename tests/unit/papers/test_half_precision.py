@@ -1,5 +1,6 @@
-"""Every loss is computed in float32 under autocast, whatever the precision of what it is given."""
+"""Every loss: under autocast it is computed in float32, and in parts it is that of the whole."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -59,6 +60,7 @@ def seeded(make: Any) -> Any:
 PHI = seeded(lambda: TemperatureNetwork(6, 5))
 PHI_OF_CHANNELS = seeded(lambda: TemperatureNetwork(8, 5))
 SOFT = seeded(lambda: SoftWeights(6, 5))
+SHARES = seeded(lambda: torch.rand(16, 16))
 PROPAGATION = seeded(lambda: PixelPropagation(6, 0))
 DRAWS = draw(8, 3, 4, 2, torch.Generator().manual_seed(0))
 
@@ -159,7 +161,7 @@ CASES: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
     "simcse": (lambda a, b: simcse.contrast(a, b[None], 0.05), PAIR),
     "sirl": (lambda a, b: triplet_terms(a, b, a.roll(1, 0), 1.0), PAIR),
     "supremix": (
-        lambda z: supremix(z, LABELS.float(), 0.5, 2.5, torch.full((16, 16), 0.2), "linear"),
+        lambda z: supremix(z, LABELS.float(), 0.5, 2.5, SHARES, "linear"),
         VIEWS,
     ),
     "rank-n-contrast": (lambda h: rank_n_contrast(h, LABELS.float(), 2.0), VIEWS),
@@ -189,3 +191,29 @@ def test_halves_give_what_the_widened_give(name: str) -> None:
     assert wide and all(part.isfinite().all() for part in wide)
     for parts in found:
         torch.testing.assert_close(parts, wide)  # of one type, too
+
+
+# How many rows, or numbers, a loss takes at a time.
+PARTS = ("CHUNK_ROWS", "CHUNK_NUMBERS", "ROWS_AT_A_TIME", "CHUNK")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_parts_give_what_the_whole_gives(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    function, shapes = CASES[name]
+    generator = torch.Generator().manual_seed(1)
+    inputs = [torch.randn(shape, generator=generator).requires_grad_() for shape in shapes]
+
+    def found() -> list[Tensor]:
+        values = floats(function(*inputs))
+        total = sum(value.sum() for value in values) + 0 * sum(x.sum() for x in inputs)
+        return [*values, *torch.autograd.grad(total, inputs)]
+
+    whole = found()
+    for module in list(sys.modules.values()):
+        for part in PARTS:
+            if getattr(module, "__name__", "").startswith(("common.", "papers.")):
+                if hasattr(module, part):
+                    monkeypatch.setattr(module, part, 3)
+    for mine, expected in zip(found(), whole, strict=True):
+        close = 1e-5 * float(expected.detach().abs().max())
+        torch.testing.assert_close(mine, expected, rtol=1e-5, atol=close)

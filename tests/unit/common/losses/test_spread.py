@@ -16,17 +16,6 @@ def distances(x, y):
 
 
 @pytest.mark.parametrize("chunk", [3, 1024])
-def test_uniformity_is_over_all_pairs_whatever_the_chunk(monkeypatch, chunk):
-    monkeypatch.setattr("common.losses.spread.CHUNK", chunk)
-    x = rows(0).requires_grad_()
-    first, second = torch.triu_indices(7, 7, 1)
-    plain = torch.exp(-2 * distances(x, x)[first, second]).mean().log()
-    torch.testing.assert_close(uniformity(x), plain)
-    expected, found = (torch.autograd.grad(value, x)[0] for value in (plain, uniformity(x)))
-    torch.testing.assert_close(found, expected)
-
-
-@pytest.mark.parametrize("chunk", [3, 1024])
 def test_cross_uniformity_leaves_out_the_partners(monkeypatch, chunk):
     monkeypatch.setattr("common.losses.spread.CHUNK", chunk)
     x, y = rows(0).requires_grad_(), rows(1).requires_grad_()

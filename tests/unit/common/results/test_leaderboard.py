@@ -11,27 +11,17 @@ from common.results.groups import Code, group_records
 from common.results.leaderboard import make_leaderboard, make_rows
 from common.results.ledger import Check, Ledger
 from common.results.record import NO_NUMBER, RecordError
-from common.results.reported import Entry, ReportedNumber
+from common.results.reported import ReportedNumber
+from tests.samples import ENTRY, KNN
 
-KNN = "test/knn_top1"
 NOW = Code(digests={"swav": "e" * 12}, config_hashes={"swav/cifar10": "c" * 10})
 # A recipe, variants of it, one of another method's schema, and another paper's.
 WRITTEN = ["swav/quick", "swav/quick:hard-codes", "swav/quick:simclr", "mclrec/quick:joint"]
 
 
 def entry(**changes):
-    values = {
-        "paper": "swav",
-        "arm": "method",
-        "recipe": "cifar10",
-        "data": "cifar10",
-        "protocol": "knn",
-        "origin": "paper",
-        "table": "Table 1",
-        "verified": True,
-        "metrics": {KNN: ReportedNumber(value=0.80, margin=0.05)},
-    }
-    return Entry(**{**values, **changes})
+    number = {KNN: ReportedNumber(value=0.80, margin=0.05)}
+    return replace(ENTRY, **{"verified": True, "note": None, "metrics": number, **changes})
 
 
 def seeds(make_record, values, **changes):

@@ -57,19 +57,18 @@ def look(callback, times, trainer=None):
     return trainer
 
 
-def test_the_best_one_is_saved_each_time_it_is_beaten(tmp_path):
-    callback = make(tmp_path, [0.2, 0.5, 0.5, 0.4, 0.6], select="best")
-    trainer = look(callback, 5)
-    assert trainer.saved == [BEST] * 3, "an equal value is no gain"
-    assert (callback.best, callback.without_gain) == (0.6, 0)
-    assert callback.reported[-1] == {KEY: 0.6}
-
-
-def test_for_a_loss_lower_is_better(tmp_path):
-    callback = make(tmp_path, [3.0, 2.0, 2.5], mode="min", select="best")
-    trainer = look(callback, 3)
-    assert trainer.saved == [BEST] * 2
-    assert (callback.best, callback.without_gain) == (2.0, 1)
+@pytest.mark.parametrize(
+    ("mode", "values", "saved", "best", "without_gain"),
+    # An equal value is no gain.
+    [("max", [0.2, 0.5, 0.5, 0.4, 0.6], 3, 0.6, 0), ("min", [3.0, 2.0, 2.5], 2, 2.0, 1)],
+)
+def test_the_best_one_is_saved_each_time_it_is_beaten(
+    tmp_path, mode, values, saved, best, without_gain
+):
+    callback = make(tmp_path, values, mode=mode, select="best")
+    assert look(callback, len(values)).saved == [BEST] * saved
+    assert (callback.best, callback.without_gain) == (best, without_gain)
+    assert callback.reported[-1] == {KEY: values[-1]}
 
 
 def test_without_select_best_nothing_is_saved(tmp_path):

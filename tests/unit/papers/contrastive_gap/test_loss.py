@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from common.losses.clip import clip_loss
 from common.losses.precision import unit
 from papers.contrastive_gap.loss import Weights, gap_loss, turn_to_gap
 
@@ -11,12 +10,6 @@ GENERATOR = torch.Generator().manual_seed(2)
 U = torch.randn(8, 5, generator=GENERATOR, dtype=torch.float64)
 V = torch.randn(8, 5, generator=GENERATOR, dtype=torch.float64)
 SCALE = torch.tensor(100.0, dtype=torch.float64).log()
-ALONE = {"uniformity": 0.0, "alignment": 0.0}
-
-
-def test_without_the_other_terms_it_is_the_loss_of_clip():
-    loss = gap_loss(U, V, SCALE, Weights(**ALONE))
-    torch.testing.assert_close(loss.total, clip_loss(U, V, SCALE).total)
 
 
 def test_weights_count_each_term():

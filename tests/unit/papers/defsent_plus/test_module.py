@@ -18,7 +18,7 @@ from common.errors import ConfigError, DataError, UsageError
 from papers.defsent_plus.config import DefSentPlusConfig
 from papers.defsent_plus.head import DENSE, take_head
 from papers.defsent_plus.module import DefSentPlus
-from tests.training import listen, quiet_trainer
+from tests.training import quiet_trainer
 
 ENCODER = EncoderConfig(dim=8, layers=2, heads=2, feed_forward=16, positions=12, token_types=0)
 ENTRIES = 3
@@ -151,15 +151,6 @@ def test_plain_batches_name_the_entries():
     assert losses[0] == losses[1] == losses[2]
     with pytest.raises(DataError, match="training_step takes"):
         module.training_step((ids, mask), 0)
-
-
-def test_it_logs_the_loss_and_how_many_entries_are_told():
-    module = make()
-    module.estimate(BATCHES)
-    logged = listen(module)
-    module.batches_seen += 1
-    module.training_step(BATCHES[0], 0)
-    assert {"train/loss", "train/entry_top1", "diag/effective_rank"} <= set(logged)
 
 
 @pytest.mark.parametrize(("activation", "name"), list(DENSE.items()))

@@ -4,12 +4,10 @@ import torch
 from papers.hydra.gate import (
     PairGate,
     SharedGate,
-    active_count,
     class_gates,
     class_relations,
     pair_gates,
 )
-from papers.hydra.reference import covariance_spectrum
 
 CLASSES, DIM = 5, 6
 FIRST, SECOND = torch.tensor([0, 1, 2, 3, 4, 0, 2]), torch.tensor([1, 0, 2, 4, 3, 3, 4])
@@ -102,15 +100,3 @@ def test_relations_come_from_gates_in_evaluation():
     cosine = torch.nn.functional.cosine_similarity(single[0], single[2], dim=0)
     torch.testing.assert_close(relations[0, 2], cosine)
     torch.testing.assert_close(relations.diagonal(), torch.ones(CLASSES, dtype=torch.float64))
-
-
-def test_active_dimensions_are_those_above_the_threshold():
-    gates = torch.tensor([[[0.5, 0.51, 0.9]], [[0.0, 0.1, 0.2]]])
-    assert active_count(gates).tolist() == [[2], [0]]
-    assert active_count(gates, 0.05).tolist() == [[3], [2]]
-
-
-def test_the_spectrum_is_that_of_the_unbiased_covariance():
-    z = torch.randn(9, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    expected = torch.linalg.eigvalsh(torch.cov(z.T)).flip(0)
-    torch.testing.assert_close(covariance_spectrum(z), expected)

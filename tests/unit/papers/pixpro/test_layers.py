@@ -11,22 +11,6 @@ def make_map(channels=4, size=(2, 3), batch=2, dtype=torch.float64):
     return torch.randn(batch, channels, *size, generator=generator, dtype=dtype)
 
 
-@pytest.mark.parametrize(("sharpness", "clamp"), [(2.0, 0.0), (1.0, 0.1), (0.5, 0.0)])
-def test_each_cell_is_the_sum_of_all_weighted_by_similarity(sharpness, clamp):
-    torch.manual_seed(0)
-    module, x = PixelPropagation(4, 1, sharpness, clamp).double(), make_map()
-    values = F.normalize(module.transform(x), dim=1)
-    for n in range(2):
-        cells = [(row, column) for row in range(2) for column in range(3)]
-        for a in cells:
-            total = torch.zeros(4, dtype=torch.float64)
-            for b in cells:
-                cosine = F.cosine_similarity(x[n, :, *a], x[n, :, *b], dim=0)
-                weight = max(float(cosine), clamp) + 1e-6 * (sharpness < 1)
-                total += weight**sharpness * values[n, :, *b]
-            torch.testing.assert_close(module(x)[n, :, *a], total, rtol=1e-6, atol=1e-9)
-
-
 def test_a_very_sharp_propagation_keeps_each_cell_as_it_is():
     x = make_map()
     found = PixelPropagation(4, 0, sharpness=1000.0)(x)

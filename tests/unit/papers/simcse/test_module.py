@@ -13,7 +13,7 @@ from common.errors import ConfigError
 from papers.simcse.config import SimCSEConfig
 from papers.simcse.loss import contrast
 from papers.simcse.module import SimCSE
-from tests.training import listen, quiet_trainer
+from tests.training import quiet_trainer
 
 ENCODER = EncoderConfig(dim=8, layers=2, heads=2, feed_forward=16, positions=12, token_types=0)
 FACTS = TextFacts(num_words=30, special=Special(0, 3, 1, 2, 3), max_length=8)
@@ -115,13 +115,6 @@ def test_stages_follow_each_other_in_a_stock_trainer():
     trainer.fit(module, loader)
     assert rates == pytest.approx([0.02, 0.015, 0.01, 0.005, 0.01, 0.0075, 0.005, 0.0025])
     assert all("train/contrast_loss" not in each for each in names[:4])
-
-
-def test_it_logs_the_loss_and_what_shows_a_collapse():
-    module = make()
-    logged = listen(module)
-    module.training_step(make_batch(), 0)
-    assert {"train/loss", "train/contrast_loss", "diag/effective_rank"} <= set(logged)
 
 
 def test_too_many_texts_and_a_weight_without_hard_negatives_are_refused():

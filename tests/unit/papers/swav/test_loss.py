@@ -15,31 +15,11 @@ def make_scores(views: int = 4, batch: int = 6, prototypes: int = 5) -> torch.Te
     return torch.rand(views, batch, prototypes, generator=generator, dtype=torch.float64)
 
 
-def test_loss_is_the_mean_cross_entropy_over_pairs_of_different_views():
-    scores = make_scores()
-    codes = torch.stack([assign(scores[v], 0.05, 3) for v in (1, 3)])
-    terms = []
-    for code, own in zip(codes, (1, 3), strict=True):
-        for view in range(4):
-            if view != own:
-                log_p = torch.log_softmax(scores[view] / 0.2, dim=1)
-                terms.append(-(code * log_p).sum(1).mean())
-    expected = torch.stack(terms).mean()
-    torch.testing.assert_close(swapped_prediction(scores, codes, [1, 3], 0.2), expected)
-
-
 def test_equal_embeddings_give_ln_k():
     scores = torch.full((2, 6, 5), 0.3)
     codes = torch.stack([assign(scores[v], 0.05, 3) for v in (0, 1)])
     loss = swapped_prediction(scores, codes, [0, 1], 0.1)
     torch.testing.assert_close(loss, torch.tensor(5.0).log())
-
-
-def test_queue_rows_share_the_mass_and_are_left_out():
-    scores, earlier = make_scores()[0], make_scores()[1]
-    joint = assign(torch.cat([earlier, scores]), 0.05, 3)
-    torch.testing.assert_close(assign(scores, 0.05, 3, earlier), joint[6:])
-    assert not torch.allclose(assign(scores, 0.05, 3), joint[6:])
 
 
 def test_hard_codes_are_one_hot_at_the_soft_ones_largest_entry():

@@ -144,14 +144,6 @@ def test_a_pass_of_the_backbone_for_each_size_and_one_of_the_head():
     assert passes == {"backbone": [(12, 3, 12, 12), (12, 3, 8, 8)], "head": [(24, 64)]}
 
 
-def test_scores_stay_in_single_precision_under_autocast():
-    module = make_module()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        z = module.project(make_batch().views)
-        assert module.score(z).dtype == torch.float32
-        assert torch.isfinite(module.training_step(make_batch(), 0))
-
-
 @pytest.mark.parametrize("queue_length", [0, 12])
 def test_a_step_under_autocast_has_the_codes_of_its_scores_in_single_precision(queue_length):
     module = make_module(queue_length=queue_length)

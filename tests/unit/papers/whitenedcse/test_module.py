@@ -14,7 +14,6 @@ from common.data.text.config import Special, TextFacts
 from common.errors import ConfigError
 from papers.whitenedcse.config import WhitenedCSEConfig
 from papers.whitenedcse.module import WhitenedCSE
-from tests.training import listen
 
 ENCODER = EncoderConfig(dim=8, layers=2, heads=2, feed_forward=16, positions=12, token_types=0)
 FACTS = TextFacts(num_words=30, special=Special(0, 3, 1, 2, 3), max_length=8)
@@ -71,13 +70,6 @@ def test_what_is_evaluated_sees_neither_whitening_nor_head():
     both = module.embed(ids, mask)
     torch.testing.assert_close(module.embed(ids[:1], mask[:1]), both[:1])
     assert both.abs().max() > 0.5  # the head's weights of .02 make small numbers
-
-
-def test_it_logs_the_loss_and_what_shows_a_collapse():
-    module = make()
-    logged = listen(module)
-    module.training_step(make_batch(), 0)
-    assert {"train/loss", "train/contrast_loss", "diag/effective_rank"} <= set(logged)
 
 
 def test_several_texts_a_sample_are_refused():

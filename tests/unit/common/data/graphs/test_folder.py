@@ -52,17 +52,11 @@ def test_a_header_or_a_byte_order_mark_changes_nothing(folder):
     assert load(folder).fingerprint == plain.fingerprint
 
 
-def test_edge_to_a_missing_node_names_file_and_row(folder):
+@pytest.mark.parametrize(("link", "said"), [("3,9", "row 60.*9"), ("3,x", 'line 61.*"3".*"x"')])
+def test_a_link_to_a_missing_node_or_to_a_word_names_its_place(folder, link, said):
     with (folder / "paper-author.csv").open("a") as file:
-        file.write("\n3,9")
-    with pytest.raises(DataError, match=r"paper-author\.csv.*row 60.*9"):
-        load(folder)
-
-
-def test_words_among_the_numbers_name_the_line(folder):
-    with (folder / "paper-author.csv").open("a") as file:
-        file.write("\n3,x")
-    with pytest.raises(DataError, match=r'paper-author\.csv.*line 61.*"3".*"x"'):
+        file.write(f"\n{link}")
+    with pytest.raises(DataError, match=rf"paper-author\.csv.*{said}"):
         load(folder)
 
 
