@@ -1,5 +1,6 @@
 """How the command shows warnings and tables."""
 
+import io
 import os
 import sys
 import warnings
@@ -85,6 +86,8 @@ class LastingStream:
 def lasting_streams() -> Iterator[LastingStream]:
     """Within it a full disk or a closed terminal ends no work; yields the output's stream."""
     former = sys.stdout, sys.stderr
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text that it takes
+        sys.stdout.reconfigure(errors="backslashreplace")
     output = LastingStream(sys.stdout)
     sys.stdout, sys.stderr = output, LastingStream(sys.stderr)
     try:
