@@ -19,6 +19,7 @@ from rich.console import Console
 
 from common.config.checkout import SOURCE_ROOT
 from common.config.files import write_atomic
+from common.config.references import is_method
 from common.errors import UsageError
 
 TEMPLATES = Path(__file__).with_name("templates") / "paper"
@@ -153,6 +154,8 @@ def _check(name: str, root: Path) -> None:
         raise UsageError(f"{name!r} is no name for a paper: small letters, digits and _ only")
     if not (root / "pyproject.toml").exists() or not (root / "tests").is_dir():
         raise UsageError(f"{root}: no checkout of the project; clone it and use pip install -e .")
+    if is_method(name):
+        raise UsageError(f"{name}: is a method that papers share; choose another name")
     for folder in (root / name, root / "papers" / name, root / "configs" / name):
         if folder.exists():
             raise UsageError(f"{folder} exists already; choose another name")
