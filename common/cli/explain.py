@@ -48,6 +48,8 @@ def explain_run(
         if given is None:
             raise UsageError(f"--out {out}: shows one INPUT; name it")
         check_output(out, ENDINGS, force)
+    if other is not None and given is None:
+        raise UsageError(f"--with {other}: is compared with one INPUT; name it")
     if samples < 2:
         raise UsageError(f"--samples {samples}: must be at least 2")
     from common.explain.units import KINDS
