@@ -122,7 +122,8 @@ def check_output(
         option: The command's, which names the file.
 
     Raises:
-        UsageError: Another ending, a library that is not installed, or a file that exists.
+        UsageError: Another ending, a library that is not installed, a file that exists, or a folder
+            that cannot be written.
     """
     if path.suffix not in libraries:
         raise UsageError(f"{path}: the name must end in {', '.join(libraries)}")
@@ -136,6 +137,15 @@ def check_output(
         raise UsageError(
             f"{path}: exists already; add --force to replace it, or name another by {option}"
         )
+    require_writable(path.parent)
+
+
+def require_writable(folder: Path) -> None:
+    """Raises `UsageError` where no file can be made in ``folder``, which need not be there yet."""
+    whole = folder.absolute()
+    there = next(one for one in (whole, *whole.parents) if os.path.exists(one))
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"{folder}: no file can be written there")
 
 
 def remove_torn(*folders: Path) -> None:
