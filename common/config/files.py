@@ -105,9 +105,10 @@ def write_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raises `UsageError` where ``folder`` is a file or holds something."""
+    """Raises `UsageError` where ``folder`` is a file, holds something or cannot be made."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder}: holds something already; name a new folder by --out DIR")
+    require_writable(folder.parent)
 
 
 def check_output(
