@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any, SupportsFloat
 from urllib.parse import urlsplit
 
-from common.config.devices import process_rank
+from common.config.devices import is_main_process
 from common.config.schema import Recipe, TrackingConfig
 from common.tracking.labels import run_labels, without_secrets
 from common.tracking.metrics_file import MetricsFile
@@ -387,7 +387,7 @@ def start_tracker(
         say: Takes warnings, for a console with a progress bar.
     """
     tracker = Tracker(say)
-    if process_rank() == 0:
+    if is_main_process():
         labels = run_labels(recipe, dirty, scaled)
         command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
         config = {**recipe.to_dict(), "command": command, "config_hash": recipe.hash()}
