@@ -97,7 +97,11 @@ def lasting_streams() -> Iterator[LastingStream]:
 
 
 class Screen(Console):
-    """A console that shows control characters in a text as their numbers."""
+    """A console that shows texts as they are, brackets too, but control characters as numbers."""
+
+    def __init__(self, **options: Any) -> None:
+        # autotcl/uea:coffee: is a variant, and runs [old] a folder.
+        super().__init__(emoji=False, markup=False, highlight=False, **options)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -117,8 +121,7 @@ def shortened(text: str) -> str:
 
 def say(text: str, style: str | None = None) -> None:
     """Prints ``text`` as it is, but for the middle of very long lines, on the error stream."""
-    console = Screen(stderr=True, emoji=False)
-    console.print(shortened(text), style=style, markup=False, highlight=False, soft_wrap=True)
+    Screen(stderr=True).print(shortened(text), style=style, soft_wrap=True)
 
 
 def plain_table(*columns: str) -> Table:

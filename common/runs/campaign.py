@@ -81,7 +81,7 @@ def run_campaign(
             _say(str(stop), console)
             break
         except LikewiseError as error:
-            console.print(f"failed: {error}", style="red", markup=False, soft_wrap=True)
+            console.print(f"failed: {error}", style="red", soft_wrap=True)
             failed.append(label)
             if isinstance(error, UsageError):
                 refused[recipe.hash()] = recipe.seed
@@ -209,7 +209,7 @@ def _claim(recipe: Recipe, runs: Path) -> Iterator[None]:
 
 
 def _say(text: str, console: Console) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(text, soft_wrap=True)
 
 
 def find_complete(recipe: Recipe, runs: Path, results: Path | None) -> tuple[Path, Record] | None:

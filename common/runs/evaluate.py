@@ -67,7 +67,7 @@ def evaluate_run(
         )
     started, source = time.perf_counter(), describe_source(recipe)
     if text := measuring_text(experiment.recipe):
-        console.print(text, highlight=False, soft_wrap=True)
+        console.print(text, soft_wrap=True)
     experiment.module.to(evaluation_device(recipe))
     target = RunFolder(run.path / "evaluations" / new_run_id(run.path / "evaluations"))
     again = replace(
@@ -163,7 +163,7 @@ def evaluate_weights(
     loaded = load_weights(with_protocols(recipe, names), weights)
     loaded.experiment.module.to(evaluation_device(recipe))
     if loaded.left_out:
-        console.print(f"{weights.name}: {loaded.left_out}", highlight=False)
+        console.print(f"{weights.name}: {loaded.left_out}")
     with ExitStack() as ending:
         with interrupts_wait():
             run = new_run(recipe, root)
@@ -177,7 +177,7 @@ def _measure(
     experiment, started = loaded.experiment, time.perf_counter()
     names = experiment.recipe.evaluation.protocols
     if text := measuring_text(experiment.recipe):
-        console.print(text, highlight=False, soft_wrap=True)
+        console.print(text, soft_wrap=True)
     source = describe_source(recipe)
     metrics = evaluate(experiment, names, recipe.evaluation.split)
     measured = RunMeasurements(

@@ -81,7 +81,7 @@ class RunFolder:
         """Prints ``text`` and appends it with the time to ``log.txt``."""
         if self._lock is None:  # another process writes here
             return
-        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        console.print(text, style=style, soft_wrap=True)
         # A full disk must not hide what is said, which may be that the disk is full.
         with (
             contextlib.suppress(OSError),

@@ -6,8 +6,9 @@ import warnings
 import pytest
 from PIL import Image
 
+from common.cli import campaigns, compare, data, main, parity
 from common.config.checkout import SOURCE_ROOT
-from common.config.console import say, say_warnings
+from common.config.console import plain_table, print_table, say, say_warnings
 
 
 def test_the_projects_warnings_are_shown_in_their_own_words(monkeypatch, capsys):
@@ -23,9 +24,16 @@ def test_the_projects_warnings_are_shown_in_their_own_words(monkeypatch, capsys)
     assert capsys.readouterr().err == ""
 
 
-def test_the_name_of_a_variant_is_no_image(capsys):
+def test_a_screen_shows_brackets_and_colons_as_they_are(capsys):
     say("autotcl/uea:coffee: refused")
     assert capsys.readouterr().err == "autotcl/uea:coffee: refused\n"
+    for module in main, campaigns, compare, data, parity:
+        module.console.print("stored in runs [old]/[/b]", soft_wrap=True)
+        table = plain_table("place")
+        table.add_row("runs [old]")
+        print_table(table, module.console)
+        shown = capsys.readouterr().out
+        assert shown.startswith("stored in runs [old]/[/b]\n") and shown.endswith("runs [old]\n")
 
 
 def test_a_name_that_is_no_text_is_shown_and_stands_in_no_recipe(tmp_path):

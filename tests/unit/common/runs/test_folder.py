@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
+from common.config.console import Screen
 from common.config.recipe import load_recipe
 from common.errors import ConfigError, UsageError
 from common.runs.folder import RunFolder, RunInUse, new_run, new_run_id, open_run
@@ -27,7 +27,7 @@ def no_sweep(monkeypatch):
 
 @pytest.fixture
 def console():
-    return Console(file=io.StringIO(), width=40)
+    return Screen(file=io.StringIO(), width=40)
 
 
 def hold(path, ours, theirs):
