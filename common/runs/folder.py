@@ -132,7 +132,7 @@ def take_lock(path: Path) -> IO[str]:
             owner = handle.read().strip() or "unknown"
             handle.close()
             raise RunInUse(
-                f"{path}: in use by process {owner}; wait for it or stop it first"
+                f"{path.parent}: in use by process {owner}; wait for it or stop it first"
             ) from None
         handle.truncate(0)
         handle.write(str(os.getpid()))
