@@ -44,6 +44,7 @@ from common.runs.folder import DEPTH, is_run
 
 DEEPEST = DEPTH + 1  # the job of docs/slurm.sh has its run one folder deeper
 console = Screen()
+_Runs = Annotated[Path, typer.Option(help="Where runs of recipes and campaigns are.")]
 KEYS = ("data_hash", "protocol", "evaluation.split")
 
 
@@ -77,9 +78,7 @@ def compare_command(
         str | None, typer.Option(metavar="ENTITY/PROJECT", help="Log the table there.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
-    runs: Annotated[Path, typer.Option(help="Where runs of recipes and campaigns are.")] = Path(
-        "runs"
-    ),
+    runs: _Runs = Path("runs"),
     results: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where filed records of them are.")
     ] = None,
