@@ -1,7 +1,6 @@
 """The commands `papers campaign`, arms over seeds, and `papers sweep`, settings on the hold-out."""
 
 import shlex
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ import typer
 from rich.console import Console
 
 from common.cli.compare import full_name, show_records
-from common.config.console import plain_table, print_table
+from common.config.console import Screen, plain_table, print_table
 from common.config.files import check_output, write_atomic
 from common.config.overrides import as_word
 from common.config.yaml_io import to_yaml
@@ -21,7 +20,7 @@ from common.results.groups import Group, sample_of
 from common.results.pages.formatting import sample_text
 from common.results.record import Record
 from common.results.statistics import Sample
-from common.runs.campaign_file import parse_budget, read_campaign
+from common.runs.campaign_file import deadline_of, read_campaign
 from common.runs.jobs import Queue
 from common.runs.sweep import (
     Guide,
@@ -35,7 +34,7 @@ from common.runs.sweep import (
 )
 
 FEWEST_BETWEEN = 3  # values, so that one of them is not at an end
-console = Console(emoji=False)
+console = Screen()
 SAMPLERS = ("random", "tpe")
 
 BudgetOption = Annotated[
@@ -70,7 +69,7 @@ def campaign_command(
 
     It ends with the arms side by side, as `papers compare FILE` shows them.
     """
-    deadline = time.monotonic() + parse_budget(budget) if budget else None
+    deadline = deadline_of(budget)
     read = read_campaign(file)
     queue = _make_queue(on, slurm, budget, runs, results)
     from common.runs.campaign import run_campaign, submit_campaign
@@ -126,7 +125,7 @@ def sweep_command(
     Several recipes get the same trials. Each trial trains with seed 100, or with each of
     seed=10,11,12. The test split is never looked at.
     """
-    deadline = time.monotonic() + parse_budget(budget) if budget else None
+    deadline = deadline_of(budget)
     references, searched = _sorted_words(words)
     if wandb is not None:
         _write_wandb(wandb, references, searched, metric)
@@ -194,14 +193,14 @@ def _run_guided(
     for number in range(1, count + 1):
         tried.append(guide.ask())
         words = " ".join(as_word(key, value) for key, value in tried[-1].items())
-        console.print(f"trial {number} of {count}: {words}", highlight=False, soft_wrap=True)
+        console.print(f"trial {number} of {count}: {words}", soft_wrap=True)
         new: list[Record] = []
         try:
             run(make_sweep([reference], space, tried[-1:]), new.extend)
         except RunStopped:
             raise
         except LikewiseError as error:
-            console.print(str(error), style="red", markup=False, soft_wrap=True)
+            console.print(str(error), style="red", soft_wrap=True)
             failed += 1
             guide.tell(None)
             continue
@@ -233,7 +232,7 @@ def _write_wandb(
     if len(references) > 1:
         raise UsageError(f"--wandb {path}: a sweep of W&B has one recipe; name one")
     write_atomic(path, wandb_sweep(references[0], words, metric))
-    console.print(f"wrote {path}; next:  wandb sweep {path}", highlight=False, soft_wrap=True)
+    console.print(f"wrote {path}; next:  wandb sweep {path}", soft_wrap=True)
 
 
 def show_trials(sweep: Sweep, records: Sequence[Record], metric: str | None, to: Console) -> None:
@@ -271,7 +270,7 @@ def _show_recipe(sweep: Sweep, reference: str, arms: Arms, metric: str, to: Cons
         return
     less = ", less is better" if arms.lower[metric] else ""
     done = f"{len(whole)} of {len(sweep.trials)} trials"
-    to.print(f"\n{reference} by {metric}{less}: {done}", style="bold", highlight=False)
+    to.print(f"\n{reference} by {metric}{less}: {done}", style="bold")
     table = plain_table(metric, "seeds", *sweep.space.searched)
     for sample, group in ranked:
         table.add_row(*_cells(sample, _chosen(sweep, group)))
@@ -304,15 +303,15 @@ def _say_ends(space: Space, best: Mapping[str, Any], to: Console) -> None:
         if best[key] in (edges := (min(values), max(values))):
             side = ("smallest", "largest")[edges.index(best[key])]
             text = f"{as_word(key, best[key])} is the {side} that was tried"
-            to.print(f"{text}: the best may lie beyond it", style="yellow", highlight=False)
+            to.print(f"{text}: the best may lie beyond it", style="yellow")
 
 
 def _show_best(sweep: Sweep, reference: str, best: Mapping[str, Any], to: Console) -> None:
     """Prints what to write into a recipe and what to type."""
-    to.print("\nthe best, as a recipe says it:", highlight=False)
-    to.print(to_yaml(_nested(best)).rstrip(), highlight=False, markup=False)
+    to.print("\nthe best, as a recipe says it:")
+    to.print(to_yaml(_nested(best)).rstrip())
     command = shlex.join(["papers", "train", reference, *kept_words(sweep.space, best)])
-    to.print(f"next:  {command}", highlight=False, markup=False, soft_wrap=True)
+    to.print(f"next:  {command}", soft_wrap=True)
 
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:

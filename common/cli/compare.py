@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from common.config.checkout import SOURCE_ROOT, is_checkout
-from common.config.console import plain_table, print_table
+from common.config.console import Screen, plain_table, print_table
 from common.config.files import check_output, write_atomic
 from common.config.references import FILE_PATTERN, find_recipe, read_recipe, recipe_names
 from common.errors import UsageError, suggest
@@ -43,8 +43,8 @@ from common.runs.campaign_file import is_campaign, read_campaign
 from common.runs.folder import DEPTH, is_run
 
 DEEPEST = DEPTH + 1  # the job of docs/slurm.sh has its run one folder deeper
-console = Console(emoji=False)
-RunsOption = Annotated[Path, typer.Option(help="Where runs of recipes and campaigns are.")]
+console = Screen()
+_Runs = Annotated[Path, typer.Option(help="Where runs of recipes and campaigns are.")]
 KEYS = ("data_hash", "protocol", "evaluation.split")
 
 
@@ -78,7 +78,7 @@ def compare_command(
         str | None, typer.Option(metavar="ENTITY/PROJECT", help="Log the table there.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
-    runs: RunsOption = Path("runs"),
+    runs: _Runs = Path("runs"),
     results: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where filed records of them are.")
     ] = None,
@@ -134,7 +134,7 @@ def _compare_evaluations(
         from common.tracking.wandb_table import log_table
 
         rows = (row for one in found for row in one.rows())
-        console.print(log_table(wandb, "evaluation", FIGURE_COLUMNS, rows), highlight=False)
+        console.print(log_table(wandb, "evaluation", FIGURE_COLUMNS, rows))
 
 
 def _write_tables(blocks: Sequence[Block], markdown: Path | None, latex: Path | None) -> None:
@@ -163,7 +163,7 @@ def _log_to_wandb(project: str, found: Sequence[Arms]) -> None:
 
     rows = (row for arms in found for row in arms_rows(arms))
     where = log_table(project, "comparison", COLUMNS, rows)
-    console.print(where, soft_wrap=True, highlight=False)
+    console.print(where, soft_wrap=True)
 
 
 def show_arms(found: Iterable[Arms], console: Console, asked: Sequence[str] = ()) -> None:
@@ -183,9 +183,7 @@ def print_block(block: Block, console: Console) -> None:
     """Prints a heading, a table or a paragraph."""
     match block:
         case Heading(_, text):
-            console.print(
-                plain_words(text), style="bold", highlight=False, markup=False, soft_wrap=True
-            )
+            console.print(plain_words(text), style="bold", soft_wrap=True)
         case Table(header, rows):
             table = plain_table()
             for name in header:
@@ -195,7 +193,7 @@ def print_block(block: Block, console: Console) -> None:
             print_table(table, console)
             console.print()
         case Paragraph(text):
-            console.print(plain_words(text), highlight=False, markup=False, soft_wrap=True)
+            console.print(plain_words(text), soft_wrap=True)
 
 
 def _refuse_unlike(
@@ -261,12 +259,12 @@ def _say_left_out(records: Sequence[Record], found: Sequence[Arms]) -> None:
     older = [record.run_id for record in records if record.run_id not in kept]
     if older:
         said = f"left out, since a later run has the same setting and seed: {', '.join(older)}"
-        console.print(said, highlight=False, soft_wrap=True)
+        console.print(said, soft_wrap=True)
 
 
 def _write(path: Path, content: str | bytes) -> None:
     write_atomic(path, content)
-    console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+    console.print(f"wrote {path}", soft_wrap=True)
 
 
 def _curves(path: Path, found: Sequence[Arms]) -> bytes:

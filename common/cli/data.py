@@ -7,7 +7,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-console = Console(emoji=False)
+from common.config.console import Screen, plain_table, print_table
+
+console = Screen()
 # What is fetched as a data set is and is none.
 WEIGHTS = "weights"
 data_app = typer.Typer(help="Lists, fetches and checks data sets.", no_args_is_help=True)
@@ -46,7 +48,6 @@ def data_verify(
 
 def print_data_sets(console: Console) -> None:
     """Prints the catalogue: what each set is, whether it is here, and its licence."""
-    from common.config.console import plain_table, print_table
     from common.data.catalogue.root import data_root, data_state
     from common.data.catalogue.sources import GIVEN, load_sources
     from common.data.modality import find_set
@@ -57,10 +58,10 @@ def print_data_sets(console: Console) -> None:
     table = plain_table("name", "here")
     table.add_column("what it is, and its licence", overflow="fold", ratio=1)
     for kind in sorted(set(kinds.values())):
-        table.add_row(f"[bold]{kind}[/bold]")
+        table.add_row(Text(kind, "bold"))
         for name, title, licence in (row for row in rows if kinds[row[0]] == kind):
             table.add_row(name, data_state(name), Text(f"{title}. Licence: {licence}"))
     print_table(table, console)
     root = f"data root: {data_root()} (set LIKEWISE_DATA or data.root= to change it)"
-    console.print(root, markup=False, soft_wrap=True)
-    console.print("get one with: papers data prepare NAME", markup=False)
+    console.print(root, soft_wrap=True)
+    console.print("get one with: papers data prepare NAME")

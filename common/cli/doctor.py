@@ -28,14 +28,14 @@ def diagnose(run_dir: Path, as_json: bool, console: Console) -> None:
         console.file.write(json.dumps([one._asdict() for one in found], indent=2) + "\n")
         return
     if not found:
-        console.print(f"{run_dir}: nothing found", highlight=False, soft_wrap=True)
+        console.print(f"{run_dir}: nothing found", soft_wrap=True)
         return _show_changed(looked.recipe, console)
     table = plain_table("finding", "figure", "to try")
     for one in found:
         table.add_row(*one)
     print_table(table, console)
     if sum(not one.advice.startswith(ABOVE) for one in found) > 1:
-        console.print("these belong together: try them in one run", highlight=False)
+        console.print("these belong together: try them in one run")
     _show_changed(looked.recipe, console)
 
 
@@ -47,4 +47,4 @@ def _show_changed(recipe: Recipe, console: Console) -> None:
             f"This run changes its recipe {recipe.reference}: {' '.join(words)}. Where you chose "
             "one of these yourself, a run without it shows whether it is the cause."
         )
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        console.print(text, soft_wrap=True)

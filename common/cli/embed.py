@@ -58,9 +58,9 @@ def embed_own(
     arrays = embed_data(ready, published[1] if published else source, data, target)
     console.print(f"wrote {target}", soft_wrap=True)
     for name, array in arrays.items():
-        console.print(f"  {name}  {array.shape}  {array.dtype}", highlight=False)
+        console.print(f"  {name}  {array.shape}  {array.dtype}")
     if wandb is not None:
-        console.print(log_embeddings_table(wandb, arrays), soft_wrap=True, highlight=False)
+        console.print(log_embeddings_table(wandb, arrays), soft_wrap=True)
 
 
 def name_of_vectors(recipe: Recipe, data: Path) -> str:

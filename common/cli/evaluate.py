@@ -78,8 +78,8 @@ def evaluate_anything(
         print_block(block, console)
     for path in out:
         write_atomic(path, result.to_json() if path.suffix == ".json" else as_csv([result]))
-        console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+        console.print(f"wrote {path}", soft_wrap=True)
     if wandb is not None:
         from common.tracking.wandb_table import log_table
 
-        console.print(log_table(wandb, "evaluation", COLUMNS, result.rows()), highlight=False)
+        console.print(log_table(wandb, "evaluation", COLUMNS, result.rows()))

@@ -48,6 +48,8 @@ def explain_run(
         if given is None:
             raise UsageError(f"--out {out}: shows one INPUT; name it")
         check_output(out, ENDINGS, force)
+    if other is not None and given is None:
+        raise UsageError(f"--with {other}: is compared with one INPUT; name it")
     if samples < 2:
         raise UsageError(f"--samples {samples}: must be at least 2")
     from common.explain.units import KINDS
@@ -84,15 +86,14 @@ def _explain_one(
     with evaluating(units.module):
         explained = units.explain(given, other)
         found = {name: each.double().numpy() for name, each in attribute(explained).items()}
-    console.print(f"{explained.says}; blue raises it, orange lowers it", highlight=False)
+    console.print(f"{explained.says}; blue raises it, orange lowers it")
     for name, values in found.items():
-        console.print(f"[bold]{name}[/]")
+        console.print(name, style="bold")
         names, order = explained.names, np.argsort(-np.abs(values), kind="stable")[:TOP]
         if explained.words:
             console.print(in_colour(names, values), soft_wrap=True)
         console.print(
             "  " + ", ".join(f"{names[place]} {values[place]:+.4f}" for place in order),
-            highlight=False,
             soft_wrap=True,
         )
     if len(explained.names) > 1:
@@ -127,7 +128,7 @@ def _measure(units: Any, untrained: Any, known: list[Any], console: Console) -> 
         width = half_width(gain, None, None)
         cells = (f"{trained:.3f}", f"{start:.3f}", f"{gain.mean:+.3f}", f"± {width:.3f}")
         table.add_row(name, *cells)
-    console.print(f"{len(known)} samples of the generated set; .5 is chance", highlight=False)
+    console.print(f"{len(known)} samples of the generated set; .5 is chance")
     print_table(table, console)
     _show_agreement(mean_agreement(lists, TOP), console)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from common.config.files import check_output
+from common.config.files import check_folder, check_output
 from common.errors import UsageError
 from common.results.record import read_record
 from common.runs.folder import RunFolder, open_run
@@ -47,12 +47,14 @@ def export_run(
         raise UsageError(f"--push {repository}: uploads what --to {HUB} writes; give both")
     run = open_run(run_dir)
     target = out or run.path / _name(library)
-    if library not in (HUB, SENTENCES):
+    if library in (HUB, SENTENCES):
+        check_folder(target)
+    else:
         check_output(target, DETECTRON2 if library == "detectron2" else WEIGHTS, force)
-    elif library == HUB:
+    if library == HUB:
         from common.export.hub import check_hub
 
-        check_hub(run, target, repository)
+        check_hub(run, repository)
     from common.runs.loading import load_run
 
     experiment = load_run(run)
@@ -80,11 +82,11 @@ def _export_backbone(
     console.print(f"wrote {written.path}", soft_wrap=True)
     said = [f"{name}: {value}" for name, value in written.description.items() if value != []]
     for line in [*said, *written.notes]:
-        console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
+        console.print(f"  {line}", soft_wrap=True)
     if written.lines:
         console.print("in Python:")
     for line in written.lines:
-        console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
+        console.print(f"  {line}", soft_wrap=True)
 
 
 def _export_sentences(experiment: "Experiment", folder: Path, console: Console) -> None:
@@ -109,7 +111,7 @@ def _export_to_hub(
     from common.export.hub import push, write_hub
 
     write_hub(experiment.module, read_record(run.record), folder, repository)
-    console.print(f"wrote {folder}", soft_wrap=True, highlight=False)
+    console.print(f"wrote {folder}", soft_wrap=True)
     console.print(f"  import common\n  module = common.load({str(folder)!r})", soft_wrap=True)
     if repository is not None:
-        console.print(f"uploaded to {push(folder, repository)}", soft_wrap=True, highlight=False)
+        console.print(f"uploaded to {push(folder, repository)}", soft_wrap=True)

@@ -7,6 +7,7 @@ from itertools import dropwhile, takewhile
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from common.cli.listing import ListedRecipe, list_recipe, print_beside, print_recipes, refuse_broken
 from common.config.recipe import load_recipe
@@ -60,7 +61,7 @@ def print_info(reference: str, parts: list[str], console: Console) -> None:
 
         print_our_numbers(paper.name, console, one.recipe if one else None)
     if "bibtex" in shown:
-        console.print(paper.bibtex, highlight=False, markup=False, soft_wrap=True)
+        console.print(paper.bibtex, soft_wrap=True)
     refuse_broken(recipes)
 
 
@@ -69,8 +70,8 @@ def _print_method(name: str, console: Console) -> None:
     kind, (module, schema) = next((k, known[name]) for k, known in METHODS.items() if name in known)
     path = find_spec(module.partition(":")[0]).origin  # type: ignore[union-attr]
     about = ast.get_docstring(ast.parse(Path(str(path)).read_text(encoding="utf-8")))
-    console.print(f"[bold]{name}[/bold], a method that papers share\n")
-    console.print(f"{about}\n", highlight=False, markup=False, soft_wrap=True)
+    console.print(Text.assemble((name, "bold"), ", a method that papers share\n"))
+    console.print(f"{about}\n", soft_wrap=True)
     found = recipes_with(name)
     facts = [
         ("learns from:", kind),
@@ -102,10 +103,10 @@ def _recipes_of(paper: Paper, one: RecipeReference | None) -> list[ListedRecipe]
 
 def _print_opening(paper: Paper, console: Console, whole: bool) -> None:
     """Prints what is declared of ``paper``, the ``whole`` of it with what the method does."""
-    console.print(f"[bold]{paper.title}[/bold]")
+    console.print(paper.title, style="bold")
     console.print(f"{paper.authors}. {paper.venue} {paper.year}. arXiv {paper.arxiv}\n")
     if whole:
-        console.print(f"{paper.summary}\n", highlight=False, markup=False)
+        console.print(f"{paper.summary}\n")
     facts = [
         ("learns from:", ", ".join(paper.modalities)),
         ("target:", paper.target),
@@ -137,7 +138,7 @@ def _print_overview(paper: Paper, recipes: list[ListedRecipe], console: Console)
 def _print_recipe_page(item: ListedRecipe, whole: bool, console: Console) -> None:
     """Prints a recipe's variants and its header, the ``whole`` of it or in short."""
     about = f"does not load: {item.broken}" if item.broken else ", ".join(item.variants)
-    print_beside(console, [(f"[bold]{item.reference}[/bold] ", about)])
+    print_beside(console, [(Text(f"{item.reference} ", "bold"), about)])
     failing: dict[str, list[str]] = {}  # what several variants share is told once
     for variant, why in item.variants.items():
         if why is not None:
@@ -147,7 +148,7 @@ def _print_recipe_page(item: ListedRecipe, whole: bool, console: Console) -> Non
     print_beside(console, rows, 4)
     header = recipe_header(find_recipe(item.reference, read_recipe).path)
     for line in header if whole else _in_short(header):
-        console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"    {line}", soft_wrap=True)
 
 
 def _devices_text(paper: Paper) -> str:

@@ -111,7 +111,7 @@ def write_html(folder: Path, results: Path | None, runs: Path, console: Console)
         raise UsageError(f"--results {results}: holds no record of a finished run")
     with console.status("writing the page"):
         page = write_page(board, folder, runs)
-    console.print(f"wrote {page}", soft_wrap=True, highlight=False)
+    console.print(f"wrote {page}", soft_wrap=True)
 
 
 def _show_offline(runs: Path, console: Console) -> None:
@@ -121,19 +121,18 @@ def _show_offline(runs: Path, console: Console) -> None:
             f"tracked offline below {runs}; upload them and call this again:", style="yellow"
         )
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def _import(project: str, results: Path, console: Console) -> None:
     found = import_tracked(project, results)
     for path in found.written:
-        console.print(f"filed {path.parent.name}/{path.name}", highlight=False)
+        console.print(f"filed {path.parent.name}/{path.name}")
     for reason in found.skipped:
-        console.print(f"left out: {reason}", style="yellow", markup=False, highlight=False)
+        console.print(f"left out: {reason}", style="yellow")
     console.print(
         f"{project}: {len(found.written)} new records, {len(found.known)} here already, "
         f"{len(found.skipped)} left out",
-        highlight=False,
     )
 
 
@@ -153,15 +152,15 @@ def print_our_numbers(
     compared = [row for row in rows if row.ours is not None]
     if compared:
         _print_reported(compared, console)
-        console.print(f"where they come from: {results_path(paper)}", highlight=False)
+        console.print(f"where they come from: {results_path(paper)}")
     if not_run := len(rows) - len(compared):
         waiting = f"{not_run} reported numbers not run yet: {results_path(paper)}"
-        console.print(waiting, highlight=False, soft_wrap=True)
+        console.print(waiting, soft_wrap=True)
     others = [group for group in board.uncompared() if recipe in (None, group.latest.recipe)]
     # All arms of a paper would fill pages.
     listed = [group for group in others if recipe or group.latest.arm == "method"]
     if listed:
-        console.print("\nother runs:", highlight=False)
+        console.print("\nother runs:")
         for group in listed:
             _print_other(board, group, console)
     if more := len(others) - len(listed):
@@ -177,7 +176,7 @@ def _print_reported(rows: list[ReportedRow], console: Console) -> None:
     for row in rows:
         settings.setdefault(_shared(row), []).append(row)
     for name, members in settings.items():
-        console.print(f"\n{name}", style="bold", highlight=False, markup=False)
+        console.print(f"\n{name}", style="bold")
         numbers = plain_table()
         for column in ("metric", "reference", "ours", "gap", "status"):
             # Names that are to be typed, and the verdict, are never broken.
@@ -205,7 +204,7 @@ def _print_other(board: Leaderboard, group: Group, console: Console) -> None:
     name = board.name_of(record)
     runs = runs_text(record.weights, len(group.records))
     facts = f"{record.arm}, {runs}, {arm_status(board, group)}"
-    console.print(Padding(f"{name}  {facts}", (0, 0, 0, 2), expand=False), highlight=False)
+    console.print(Padding(f"{name}  {facts}", (0, 0, 0, 2), expand=False))
     metrics = shown_metrics(record.metrics)
     _print_values([(metric, sample_text(group.sample(metric))) for metric in metrics], console)
 
@@ -213,7 +212,7 @@ def _print_other(board: Leaderboard, group: Group, console: Console) -> None:
 def _print_values(values: list[tuple[str, str]], console: Console) -> None:
     """Prints metrics with their numbers side by side; columns break no entry."""
     entries = [f"{short_metric(metric)} {text}" for metric, text in values]
-    console.print(Padding(Columns(entries, padding=(0, 3)), (0, 0, 0, 4)), highlight=False)
+    console.print(Padding(Columns(entries, padding=(0, 3)), (0, 0, 0, 4)))
 
 
 def file_record(path: Path, root: Path, console: Console, pilot: str | None) -> None:
@@ -244,7 +243,7 @@ def file_record(path: Path, root: Path, console: Console, pilot: str | None) -> 
     lines = [f"filed {commit_record(record, root / 'results')}"]
     lines += still_missing(record, read_leaderboard(root, record.paper))
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def still_missing(record: Record, board: Leaderboard) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,6 @@ from common.data.catalogue.root import data_state
 from common.errors import ConfigError, UsageError
 from common.paper import get_paper, paper_names
 
-Rows = list[tuple[str, str]]
 Reader = Callable[[Path], dict[str, Any]]
 
 
@@ -90,7 +89,7 @@ def print_papers(console: Console, only: str | None = None) -> None:
         for paper in names
     }
     for name, recipes in listed.items():
-        print_beside(console, [(f"[bold]{name}[/bold] ", get_paper(name).title)])
+        print_beside(console, [(Text(f"{name} ", "bold"), get_paper(name).title)])
         if only:
             _print_variants(name, recipes, console)
         else:
@@ -119,14 +118,14 @@ def refuse_broken(listed: list[ListedRecipe]) -> None:
         raise ConfigError(f"{', '.join(broken)} {verb} not load; the whole message: {show}")
 
 
-def print_beside(console: Console, rows: Rows, indent: int = 0) -> None:
+def print_beside(console: Console, rows: Sequence[tuple[str | Text, str]], indent: int = 0) -> None:
     """Prints the text of each row beside its title; long lines go on below the text."""
     beside = Table.grid(padding=(0, 1, 0, 0))
     beside.add_column(no_wrap=True)
     beside.add_column()
     for title, text in rows:
         beside.add_row(title, Text(text))
-    console.print(Padding(beside, (0, 0, 0, indent), expand=False), highlight=False)
+    console.print(Padding(beside, (0, 0, 0, indent), expand=False))
 
 
 def print_recipes(recipes: list[ListedRecipe], console: Console) -> None:
@@ -141,7 +140,7 @@ def print_recipes(recipes: list[ListedRecipe], console: Console) -> None:
         if item.broken is not None:
             rows.append(("does not load:", f"{item.name}: {item.broken}"))
     print_beside(console, rows, 4)
-    console.print(f"    {sum(len(item.variants) for item in recipes)} variants", highlight=False)
+    console.print(f"    {sum(len(item.variants) for item in recipes)} variants")
 
 
 def _print_variants(paper: str, recipes: list[ListedRecipe], console: Console) -> None:
@@ -177,7 +176,7 @@ def print_recipe(recipe: Recipe, console: Console) -> None:
     if others:
         lines.append(f"  # not in use: {', '.join(others)}; to see one add it to protocols")
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def _section_lines(

@@ -33,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-console = Screen(emoji=False)  # autotcl/uea:coffee: is a variant
+console = Screen()
 CTRL_C = 130  # what typer makes of it
 
 ReferenceArgument = Annotated[
@@ -50,7 +50,7 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's fo
 def show_version(asked: bool) -> None:
     """Shows the version, if it is asked for, and stops."""
     if asked:
-        console.print(version("likewise"), highlight=False)
+        console.print(version("likewise"))
         raise typer.Exit()
 
 
@@ -306,7 +306,7 @@ def doctor_command(
 
 @app.command("recommend")
 def recommend_command(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's folder.")],
+    run_dir: RunArgument,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -321,14 +321,14 @@ def recommend_command(
     keep_seen: Annotated[
         bool, typer.Option("--keep-seen", help="Items that a user has acted on may come again.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE.")] = False,
+    force: ForceOption = False,
 ) -> None:
     """Writes the items that each user will most likely act on next: user, rank, item, score."""
     from common.export.tables import recommend
 
     target = out or run_dir / "recommendations.csv"
     rows = recommend(run_dir, data, top, target, keep_seen, force)
-    console.print(f"wrote {target}: {rows:,} rows", soft_wrap=True, highlight=False)
+    console.print(f"wrote {target}: {rows:,} rows", soft_wrap=True)
 
 
 def looks_like_run(word: str) -> bool:
@@ -364,10 +364,10 @@ def verify_command(
     ] = False,
 ) -> None:
     """Checks by stored steps whether code and data still give the numbers of the records."""
-    get_paper(paper)
+    name = get_paper(paper).name
     from common.cli.verify import verify_paper
 
-    verify_paper(paper, store, console)
+    verify_paper(name, store, console)
 
 
 @app.command("leaderboard")

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from common.config.checkout import SOURCE_ROOT
 from common.config.files import write_atomic
+from common.config.references import is_method
 from common.errors import UsageError
 
 TEMPLATES = Path(__file__).with_name("templates") / "paper"
@@ -129,7 +130,7 @@ def scaffold(
         target = PLACES.get(template.stem, f"papers/{{name}}/{template.stem}").format(name=name)
         other = OF_LOSS / template.name
         source = other if tried is not None and other.exists() else template
-        files[target] = Template(source.read_text()).substitute(words)
+        files[target] = Template(source.read_text("utf-8")).substitute(words)
     if tried is not None:
         files[f"papers/{name}/loss.py"] = tried.source
     values, description = _pack_case(*(reference_case() if tried is None else tried.case))
@@ -137,11 +138,11 @@ def scaffold(
     files[REFERENCE.format(name=name) + ".json"] = description
     for path, content in files.items():
         write_atomic(root / path, content)
-        console.print(f"wrote {os.path.relpath(root / path)}", highlight=False, soft_wrap=True)
+        console.print(f"wrote {os.path.relpath(root / path)}", soft_wrap=True)
     if _add_to_readme(root / "README.md", name):
         readme = os.path.relpath(root / "README.md")
         said = f"wrote {readme}: a line in the list of papers; put it where it belongs"
-        console.print(said, highlight=False, soft_wrap=True)
+        console.print(said, soft_wrap=True)
     console.print(
         f"next: papers train {name}; papers leaderboard; pytest -k {name}; docs/adding_a_paper.md"
     )
@@ -153,6 +154,8 @@ def _check(name: str, root: Path) -> None:
         raise UsageError(f"{name!r} is no name for a paper: small letters, digits and _ only")
     if not (root / "pyproject.toml").exists() or not (root / "tests").is_dir():
         raise UsageError(f"{root}: no checkout of the project; clone it and use pip install -e .")
+    if is_method(name):
+        raise UsageError(f"{name}: is a method that papers share; choose another name")
     for folder in (root / name, root / "papers" / name, root / "configs" / name):
         if folder.exists():
             raise UsageError(f"{folder} exists already; choose another name")
@@ -201,7 +204,7 @@ def _unit(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _add_to_readme(path: Path, name: str) -> bool:
     """Adds the paper below the list of papers, if there is one."""
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
     if LIST_HEADING not in lines:
         return False
     after = lines[lines.index(LIST_HEADING) + 1 :]

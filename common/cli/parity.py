@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from common.config.console import Screen
 from common.config.files import check_output
 from common.config.yaml_io import parse_overrides
 from common.errors import UsageError
 from common.paper import get_paper
 from common.results.reference import PARTS
 
-console = Console(emoji=False)
+console = Screen()
 
 
 def parity_command(
@@ -60,7 +60,7 @@ def parity_command(
         from common.results.parity import write_case
 
         write_case(target, function, inputs, given)
-        console.print(f"wrote {target} and the .npz beside it", soft_wrap=True, highlight=False)
+        console.print(f"wrote {target} and the .npz beside it", soft_wrap=True)
         console.print(f"compare: papers parity {name} --cases {out}", soft_wrap=True)
         return
     if constants or function or inputs:

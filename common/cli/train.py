@@ -76,7 +76,7 @@ def _recipe_of(
     if save is None:
         return plan.recipe, plan.asked
     save_plan(plan, save)
-    console.print(f"wrote {save}", highlight=False, soft_wrap=True)
+    console.print(f"wrote {save}", soft_wrap=True)
     return load_recipe(str(save)), None
 
 

@@ -2,14 +2,12 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
 
 from common.cli.compare import print_block, records_of
 from common.cli.new import TriedLoss, scaffold
@@ -31,7 +29,7 @@ from common.results.pages.formatting import (
 from common.results.record import Record
 from common.results.statistics import TRIAL_CONFIDENCE, Sample, half_width
 from common.results.verdicts import judge_claim
-from common.runs.campaign_file import Campaign, parse_budget
+from common.runs.campaign_file import Campaign, deadline_of
 from common.runs.jobs import COMMAND
 
 if TYPE_CHECKING:
@@ -83,7 +81,7 @@ def try_loss(
         LikewiseError: Every run failed.
     """
     _check_bench(bench)
-    deadline = time.monotonic() + parse_budget(budget) if budget else None
+    deadline = deadline_of(budget)
     from common.runs.own_loss import read_own_loss
     from common.runs.trial import best_rate, read_bench
 
@@ -101,14 +99,14 @@ def try_loss(
     if (tried := _run(pilots, runs, deadline, jobs, console)) is None:
         return
     lr, told = best_rate(tried, found.rate)
-    console.print(f"{own.name}: rate {lr:g}, {told}", highlight=False, soft_wrap=True)
+    console.print(f"{own.name}: rate {lr:g}, {told}", soft_wrap=True)
     records = _run(found.own_seeds(own, lr, seeds), runs, deadline, jobs, console)
     if records is None or not jobs:  # a helper answers nothing
         return
     _show_beside(own, records, pool, console)
     _show_cost(found.step_times(own, lr, records[0].batches), console)
     for text in cautions(records[0], pool, found.pool, file):
-        console.print(text, style="yellow", highlight=False, soft_wrap=True)
+        console.print(text, style="yellow", soft_wrap=True)
     _save(own, word, lr, save, console)
 
 
@@ -126,7 +124,7 @@ def _check_bench(bench: str) -> None:
 
 def _show_cost(took: dict[str, float], console: Console) -> None:
     each = ", ".join(f"{name} {ms:.0f}" for name, ms in took.items())
-    console.print(f"A step takes, in ms of CPU here: {each}.", highlight=False, soft_wrap=True)
+    console.print(f"A step takes, in ms of CPU here: {each}.", soft_wrap=True)
 
 
 def _show_beside(
@@ -165,7 +163,7 @@ def _show_checks(own: "OwnLoss", pilots: Campaign, console: Console) -> None:
     table = plain_table("", own.name, "")
     try:
         for check in found:
-            table.add_row(check.state, check.name, escape(check.text))
+            table.add_row(check.state, check.name, check.text)
     finally:  # what has been seen is shown though the loss cannot be trained
         if table.rows:
             print_table(table, console)
@@ -200,7 +198,7 @@ def _run(
     if len(records) == len(campaign.recipes) or (failed and jobs):
         return records
     said = f"{len(records)} of {len(campaign.recipes)} {campaign.name} are complete"
-    console.print(f"{said}; the same command goes on", highlight=False)
+    console.print(f"{said}; the same command goes on")
     return None
 
 
@@ -220,7 +218,7 @@ def _pass(
     except LikewiseError as error:
         if not records:
             raise
-        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        console.print(str(error), style="red", soft_wrap=True)
         failed = True
     return records, failed
 

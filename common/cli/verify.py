@@ -9,7 +9,6 @@ from rich.progress import Progress
 
 from common.config.checkout import SOURCE_ROOT, require_checkout
 from common.errors import DataError, LikewiseError, MissingLibrary
-from common.paper import get_paper
 from common.results.ledger import setting_of
 from common.results.record import Record, load_records
 from common.runs.progress import time_left
@@ -28,7 +27,6 @@ def verify_paper(paper: str, store: bool, console: Console, root: Path | None = 
     Raises:
         LikewiseError: If numbers moved, or data are others than a record's.
     """
-    get_paper(paper)
     if root is None:
         require_checkout("papers verify")
         root = SOURCE_ROOT
@@ -42,11 +40,11 @@ def verify_paper(paper: str, store: bool, console: Console, root: Path | None = 
             bar.update(task, completed=done, total=total)
             if not console.is_terminal:  # there the bar is not shown
                 left = time_left(time.perf_counter() - started, done, total)
-                console.print(f"  stored steps {done}/{total}, {left}", highlight=False)
+                console.print(f"  stored steps {done}/{total}, {left}")
 
         def leave_out(record: Record, why: str) -> None:
             said = f"  {record.reference}: no steps are stored for it: {why}"
-            console.print(said, highlight=False, soft_wrap=True)
+            console.print(said, soft_wrap=True)
 
         ledger, check = check_paper(paper, root, store, others, advance, leave_out)
     rows = [record for record in records if setting_of(record) in ledger.settings]
@@ -54,14 +52,13 @@ def verify_paper(paper: str, store: bool, console: Console, root: Path | None = 
         f"{paper}: {len(ledger.files)} files of steps for {len(ledger.settings)} settings, "
         f"{len(rows)} records: {len(check.agree)} agree, {len(check.differ)} moved, "
         f"{len(ledger.files) - len(check.agree) - len(check.differ)} too sensitive to tell",
-        highlight=False,
         soft_wrap=True,
     )
     for id_, differ in check.differ.items():
         name = next((name for name, one in ledger.files.items() if one == id_), id_)
         users = {one.reference for one in rows if name in ledger.settings[setting_of(one)]}
         said = f"  {name} ({', '.join(sorted(users))}): {'; '.join(differ)}"
-        console.print(said, highlight=False, soft_wrap=True)
+        console.print(said, soft_wrap=True)
     if check.differ or others:
         raise LikewiseError(
             f"{paper}: {len(check.differ)} files of steps moved, {len(others)} data sets are not "
@@ -80,10 +77,10 @@ def data_differences(records: Iterable[Record], console: Console) -> list[str]:
         try:
             data = data_of(record)
         except (DataError, MissingLibrary) as error:
-            console.print(f"  {name}: not read ({error})", highlight=False, soft_wrap=True)
+            console.print(f"  {name}: not read ({error})", soft_wrap=True)
             continue
         if data.fingerprint != expected:
             others.append(expected)
             said = f"  {name}: hash {data.fingerprint}, the records have {expected}"
-            console.print(said, style="red", highlight=False)
+            console.print(said, style="red")
     return others

@@ -3,8 +3,7 @@
 What a field takes is told by its annotation. Configuration hashes rely on what becomes of it:
 
 - ``bool``: true or false, and nothing else.
-- ``int``: a whole number of 64 bits, or a text that Python reads as one (YAML reads ``08`` as a
-  text).
+- ``int``: a whole number of 64 bits, or a text that Python reads as one (``08`` is 8).
 - ``float``: a number, or a text that Python reads as one (``.5e3``); a whole number becomes a
   float, ``1`` the same as ``1.0``. One beyond all floats is refused, and so are infinity and NaN.
 - ``str``: a text; a whole number becomes its digits. True and 1.5 are refused: YAML may have made
@@ -21,6 +20,7 @@ under the name that hashes and records keep, too.
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
@@ -237,6 +237,8 @@ def _plain(kind: Any, value: Any, place: _Place) -> Any:
         raise place.refusal(value, f"{PLAIN[kind][0]} is needed") from None
     if kind is str and "${" in made:
         raise place.refusal(value, "interpolation is refused, write the value itself")
+    if kind is str and not made.isascii() and re.search("[\ud800-\udfff]", made):
+        raise place.refusal(value, "is not UTF-8, and no recipe can hold it; rename it")
     if made == "None":
         raise place.refusal(value, "write null, not None")
     metadata = place.metadata or {}

@@ -1,5 +1,6 @@
 """How the command shows warnings and tables."""
 
+import io
 import os
 import sys
 import warnings
@@ -85,6 +86,8 @@ class LastingStream:
 def lasting_streams() -> Iterator[LastingStream]:
     """Within it a full disk or a closed terminal ends no work; yields the output's stream."""
     former = sys.stdout, sys.stderr
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text that it takes
+        sys.stdout.reconfigure(errors="backslashreplace")
     output = LastingStream(sys.stdout)
     sys.stdout, sys.stderr = output, LastingStream(sys.stderr)
     try:
@@ -94,7 +97,11 @@ def lasting_streams() -> Iterator[LastingStream]:
 
 
 class Screen(Console):
-    """A console that shows control characters in a text as their numbers."""
+    """A console that shows texts as they are, brackets too, but control characters as numbers."""
+
+    def __init__(self, **options: Any) -> None:
+        # autotcl/uea:coffee: is a variant, and runs [old] a folder.
+        super().__init__(emoji=False, markup=False, highlight=False, **options)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -114,8 +121,7 @@ def shortened(text: str) -> str:
 
 def say(text: str, style: str | None = None) -> None:
     """Prints ``text`` as it is, but for the middle of very long lines, on the error stream."""
-    console = Screen(stderr=True, emoji=False)
-    console.print(shortened(text), style=style, markup=False, highlight=False, soft_wrap=True)
+    Screen(stderr=True).print(shortened(text), style=style, soft_wrap=True)
 
 
 def plain_table(*columns: str) -> Table:

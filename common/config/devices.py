@@ -3,7 +3,6 @@
 import os
 import re
 import warnings
-from collections.abc import Mapping
 
 from common.errors import ConfigError
 
@@ -31,8 +30,14 @@ def check_devices(devices: int | str, accelerator: str) -> None:
 
 
 def is_main_process() -> bool:
-    """Tells whether this process is the one that writes."""
-    return process_rank() == 0
+    """Tells whether this process is the one that writes.
+
+    torchrun's ``RANK`` says it. Without ``RANK``, the main process is the one in which every other
+    rank is 0: a process that Lightning starts in a job without ``srun`` has the main one's
+    ``SLURM_PROCID``, and a ``LOCAL_RANK`` of its own.
+    """
+    ranks = {name: number for name in RANKS if (number := launcher_number(name)) is not None}
+    return ranks.get("RANK", max(ranks.values(), default=0)) == 0
 
 
 def launched_by_lightning() -> bool:
@@ -40,21 +45,9 @@ def launched_by_lightning() -> bool:
     return launcher_number("RANK") is None and (launcher_number("LOCAL_RANK") or 0) > 0
 
 
-def process_rank(environment: Mapping[str, str] | None = None) -> int:
-    """Returns 0 in the main process, and in it alone.
-
-    torchrun's ``RANK`` says it. Without ``RANK``, the main process is the one in which every other
-    rank is 0: a process that Lightning starts in a job without ``srun`` has the main one's
-    ``SLURM_PROCID``, and a ``LOCAL_RANK`` of its own.
-    """
-    numbers = {name: launcher_number(name, environment) for name in RANKS}
-    ranks = {name: number for name, number in numbers.items() if number is not None}
-    return ranks.get("RANK", max(ranks.values(), default=0))
-
-
-def launcher_number(name: str, environment: Mapping[str, str] | None = None) -> int | None:
+def launcher_number(name: str) -> int | None:
     """Returns a launcher's variable, None where it is not set or holds no number."""
-    value = (os.environ if environment is None else environment).get(name, "")
+    value = os.environ.get(name, "")
     return int(value) if value.isdecimal() else None
 
 

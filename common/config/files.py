@@ -105,9 +105,10 @@ def write_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raises `UsageError` where ``folder`` is a file or holds something."""
+    """Raises `UsageError` where ``folder`` is a file, holds something or cannot be made."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder}: holds something already; name a new folder by --out DIR")
+    require_writable(folder.parent)
 
 
 def check_output(
@@ -122,7 +123,8 @@ def check_output(
         option: The command's, which names the file.
 
     Raises:
-        UsageError: Another ending, a library that is not installed, or a file that exists.
+        UsageError: Another ending, a library that is not installed, a file that exists, or a folder
+            that cannot be written.
     """
     if path.suffix not in libraries:
         raise UsageError(f"{path}: the name must end in {', '.join(libraries)}")
@@ -136,6 +138,15 @@ def check_output(
         raise UsageError(
             f"{path}: exists already; add --force to replace it, or name another by {option}"
         )
+    require_writable(path.parent)
+
+
+def require_writable(folder: Path) -> None:
+    """Raises `UsageError` where no file can be made in ``folder``, which need not be there yet."""
+    whole = folder.absolute()
+    there = next(one for one in (whole, *whole.parents) if os.path.exists(one))
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"{folder}: no file can be written there")
 
 
 def remove_torn(*folders: Path) -> None:

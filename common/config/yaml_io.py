@@ -1,7 +1,8 @@
 """YAML as recipes are written in it: read by PyYAML without running code, written by OmegaConf.
 
-``1e-3`` is a number, which YAML 1.1 takes for a text, and a date is a text. A key that is given
-twice in a mapping is an error, and so is a tag of anything but plain values.
+``1e-3`` is a number, which YAML 1.1 takes for a text; a date, ``1:30`` and ``017`` are texts, which
+it takes for a day, for 90 and for 15. A key that is given twice in a mapping is an error, and so is
+a tag of anything but plain values.
 
 `OmegaConf.load` wraps each value in a node, so that to list all recipes would take twice as long,
 and its versions differ in what they read: a recipe's values must not depend on the version.
@@ -24,8 +25,12 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     """PyYAML's safe loader, by libyaml where that is installed."""
 
 
+_CLOCK_OR_OCTAL = re.compile(r"[-+]?(0[0-9_]+|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)$")
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, form) for tag, form in resolvers if tag in TAGS]
+    first: [
+        ("tag:yaml.org,2002:str", _CLOCK_OR_OCTAL),  # the first form that fits counts
+        *((tag, form) for tag, form in resolvers if tag in TAGS),
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(

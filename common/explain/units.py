@@ -257,6 +257,8 @@ class PairUnits(TextUnits):
     def explain(self, given: str, other: str | None) -> Explained:
         """Returns ``given`` in words or patches, whichever it is."""
         other = self.need(other)
+        if is_place(other) and is_place(given):
+            raise UsageError(f"{given} --with {other}: give {self.form}")
         if is_place(other):
             return self.words(given, self.image_vector(self.image(other)), other)
         pool = self.images(self.data.set.held_out["test"].images, range(POOL))

@@ -12,7 +12,7 @@ import torch
 from lightning import LightningModule
 
 from common.backbones.published import read_state_dict
-from common.config.files import check_folder, write_folder
+from common.config.files import write_folder
 from common.config.yaml_io import to_yaml
 from common.data.catalogue.sources import load_sources
 from common.errors import DataError, LikewiseError, MissingLibrary, UsageError
@@ -71,17 +71,16 @@ BUILT_IN = {
 FREE = (DIGITS, GENERATED)
 
 
-def check_hub(run: RunFolder, folder: Path, repository: str | None) -> None:
+def check_hub(run: RunFolder, repository: str | None) -> None:
     """Refuses what would fail after the work.
 
     Raises:
-        UsageError: The run has not finished, ``folder`` holds something, ``repository`` is no
-            ``OWNER/NAME``, or nobody is logged in to the hub.
+        UsageError: The run has not finished, ``repository`` is no ``OWNER/NAME``, or nobody is
+            logged in to the hub.
         MissingLibrary: Without the libraries of the extra.
     """
     if not run.record.is_file():
         raise UsageError(f"{run.path}: not finished; first papers resume {run.path}")
-    check_folder(folder)
     with _libraries():
         import huggingface_hub
         import safetensors  # noqa: F401 (only whether it is here)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from common.backbones.checkpoint_folder import WEIGHTS, needs_text_extra
 from common.backbones.text_encoder import TextEncoder, rate_of
-from common.config.files import check_folder, write_folder
+from common.config.files import write_folder
 from common.data.text.tokenizer import KEYS, Tokenizer
 from common.errors import UsageError
 from common.training.fit import Experiment
@@ -51,7 +51,6 @@ def export_sentence_transformer(
             f"method.pooler={pooler}: sentence-transformers has none like it; {', '.join(POOLING)} "
             "can be exported"
         )
-    check_folder(folder)
     with needs_text_extra("--to sentence-transformers"):
         from safetensors.torch import save
     texts = _texts(encoder, tokenizer, pooler)

@@ -5,6 +5,7 @@ import csv
 import gzip
 import io
 import math
+import zlib
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -17,6 +18,8 @@ Lines = list[tuple[int, list[str]]]
 # What stands in a cell without a value, in small letters.
 MISSING = ("", "?", "-", "n/a", "na", "nan", "none", "null")
 GREATEST = 3.4028234e38  # of float32, in which numbers are trained on
+# What a file raises that cannot be read, a gzipped one too.
+_FAULTS = (OSError, EOFError, UnicodeDecodeError, zlib.error)
 MOST = 2**31 - 1  # nodes and classes are numbered in int32 by some libraries
 
 
@@ -67,7 +70,7 @@ def table_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         with _opened(path) as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as file:
             rows = _split_at_tabs(file) if kind in ("tsv", "inter") else _quoted_rows(path, file)
             yield from ((number, [cell.strip() for cell in cells]) for number, cells in rows)
-    except (OSError, UnicodeDecodeError, EOFError) as error:
+    except _FAULTS as error:
         raise unreadable(path, error, ".inter" if kind == "inter" else "CSV") from None
 
 
@@ -89,7 +92,7 @@ def text_lines(path: Path) -> Iterator[str]:
                     if "\0" in line:
                         raise DataError(f"{path}, line {number}: holds NUL; save it as UTF-8")
                     yield line.rstrip("\r\n")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except _FAULTS as error:
         raise unreadable(path, error) from None
 
 

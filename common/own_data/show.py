@@ -27,7 +27,7 @@ def show_plan(plan: Plan, console: Console) -> None:
     """Prints what was found, each chosen value with its reason, and how long it may take."""
 
     def say(text: str) -> None:
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        console.print(text, soft_wrap=True)
 
     say(f"{plan.found.path}: {plan.found.describe()}")
     say(f"plan, on top of {plan.base} (your own key=value wins):")

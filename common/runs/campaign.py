@@ -3,7 +3,6 @@
 The records stay in the folders of the runs unless a folder to file them in is given.
 """
 
-import fcntl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from common.results.ledger import matching_records, read_ledger
 from common.results.record import Record, commit_record
 from common.runs.campaign_file import Campaign
 from common.runs.checkpoints import last_good_checkpoint
-from common.runs.folder import RunFolder, RunInUse
+from common.runs.folder import RunFolder, RunInUse, take_lock
 from common.runs.interruption import RunStopped
 from common.runs.jobs import Queue
 from common.runs.run import resume_run, start_run
@@ -82,7 +81,7 @@ def run_campaign(
             _say(str(stop), console)
             break
         except LikewiseError as error:
-            console.print(f"failed: {error}", style="red", markup=False, soft_wrap=True)
+            console.print(f"failed: {error}", style="red", soft_wrap=True)
             failed.append(label)
             if isinstance(error, UsageError):
                 refused[recipe.hash()] = recipe.seed
@@ -196,22 +195,13 @@ def _claim(recipe: Recipe, runs: Path) -> Iterator[None]:
 
     Raises:
         RunInUse: If another process holds the claim.
-        UsageError: If ``runs`` cannot be written.
+        UsageError: As `take_lock`.
     """
     if not is_main_process():  # the main process speaks for the others of its launch
         yield
         return
     path = runs / recipe.paper / recipe.folder / f".{recipe.hash()}-s{recipe.seed}.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = path.open("a")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be made ({error.strerror}); choose --runs DIR") from None
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunInUse(f"{path}: another process is at this run") from None
+    with take_lock(path):
         try:
             yield
         finally:
@@ -219,7 +209,7 @@ def _claim(recipe: Recipe, runs: Path) -> Iterator[None]:
 
 
 def _say(text: str, console: Console) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(text, soft_wrap=True)
 
 
 def find_complete(recipe: Recipe, runs: Path, results: Path | None) -> tuple[Path, Record] | None:

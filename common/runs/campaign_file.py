@@ -1,6 +1,7 @@
 """A campaign's file, arms x seeds, and its budget, read before anything heavy is imported."""
 
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,18 @@ class Campaign:
     recipes: list[Recipe]
 
 
-def parse_budget(text: str) -> float:
-    """Returns seconds from ``45s``, ``90m`` or ``2h``; raises `UsageError` otherwise."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+def deadline_of(budget: str | None) -> float | None:
+    """Returns the `time.monotonic` value at which ``45s``, ``90m`` or ``2h`` are over, or None.
+
+    Raises:
+        UsageError: It is none of these.
+    """
+    if budget is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", budget)
     if match is None:
-        raise UsageError(f"--budget {text!r}: write a number with s, m or h, such as 90m or 2h")
-    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+        raise UsageError(f"--budget {budget!r}: write a number with s, m or h, such as 90m or 2h")
+    return time.monotonic() + float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def is_campaign(path: Path) -> bool:

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import re
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -338,9 +339,11 @@ def load_own(path: Path, name: str, classes: tuple[type, ...] = ()) -> tuple[Any
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # Dataclasses look their module up. By the stem alone it might hide another one.
+    own = f"own_file_{path.stem}"
+    spec = importlib.util.spec_from_file_location(own, path)
     assert spec is not None and spec.loader is not None  # of a file that ends in .py
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[own] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever the user's code raises

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from common.config.build import COMMAND_LINE
-from common.config.files import file_digest
+from common.config.files import file_digest, require_writable
 from common.config.protocols import check_protocols, require_measured
 from common.config.recipe import SECTIONS, resolve
 from common.config.schema import Recipe, with_protocols
@@ -42,7 +42,7 @@ def evaluate_run(
     """Runs ``protocols`` (default: the recipe's) on a run; writes ``evaluations/<time>/``.
 
     Raises:
-        UsageError: A run that has not finished.
+        UsageError: A run that has not finished, or whose folder cannot be written.
         DataError: Data that are not those the run was trained on.
         ConfigError: An unknown protocol, or an override of what the run was trained with or of a
             protocol that is not measured.
@@ -50,6 +50,7 @@ def evaluate_run(
     run = open_run(run_dir)
     if not run.record.is_file():
         raise UsageError(f"{run.path}: not finished; first papers resume {run.path}")
+    require_writable(run.path / "evaluations")
     record, trained = read_record(run.record), run.read_recipe()
     settings = parse_overrides(overrides or [])
     recipe = _changed(run, trained, settings)
@@ -66,7 +67,7 @@ def evaluate_run(
         )
     started, source = time.perf_counter(), describe_source(recipe)
     if text := measuring_text(experiment.recipe):
-        console.print(text, highlight=False, soft_wrap=True)
+        console.print(text, soft_wrap=True)
     experiment.module.to(evaluation_device(recipe))
     target = RunFolder(run.path / "evaluations" / new_run_id(run.path / "evaluations"))
     again = replace(
@@ -162,7 +163,7 @@ def evaluate_weights(
     loaded = load_weights(with_protocols(recipe, names), weights)
     loaded.experiment.module.to(evaluation_device(recipe))
     if loaded.left_out:
-        console.print(f"{weights.name}: {loaded.left_out}", highlight=False)
+        console.print(f"{weights.name}: {loaded.left_out}")
     with ExitStack() as ending:
         with interrupts_wait():
             run = new_run(recipe, root)
@@ -176,7 +177,7 @@ def _measure(
     experiment, started = loaded.experiment, time.perf_counter()
     names = experiment.recipe.evaluation.protocols
     if text := measuring_text(experiment.recipe):
-        console.print(text, highlight=False, soft_wrap=True)
+        console.print(text, soft_wrap=True)
     source = describe_source(recipe)
     metrics = evaluate(experiment, names, recipe.evaluation.split)
     measured = RunMeasurements(

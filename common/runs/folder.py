@@ -81,11 +81,11 @@ class RunFolder:
         """Prints ``text`` and appends it with the time to ``log.txt``."""
         if self._lock is None:  # another process writes here
             return
-        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        console.print(text, style=style, soft_wrap=True)
         # A full disk must not hide what is said, which may be that the disk is full.
         with (
             contextlib.suppress(OSError),
-            (self.path / "log.txt").open("a", encoding="utf-8") as log,
+            (self.path / "log.txt").open("a", encoding="utf-8", errors="backslashreplace") as log,
         ):
             log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text.translate(CONTROLS)}\n")
 
@@ -105,31 +105,43 @@ class RunFolder:
         return _later(stamps, FINISHED, datetime.fromtimestamp(time.time(), UTC))
 
     def lock(self) -> None:
-        """Takes the folder for this process; the lock dies with the process.
-
-        Raises:
-            RunInUse: If another live process is writing here.
-        """
-        handle = (self.path / "run.lock").open("a+")
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            handle.seek(0)
-            owner = handle.read().strip() or "unknown"
-            handle.close()
-            raise RunInUse(
-                f"{self.path}: in use by process {owner}; wait for it or stop it first"
-            ) from None
-        handle.truncate(0)
-        handle.write(str(os.getpid()))
-        handle.flush()
-        self._lock = handle
+        """Takes the folder for this process; raises as `take_lock`."""
+        self._lock = take_lock(self.path / "run.lock")
 
     def unlock(self) -> None:
         """Gives the folder back."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def take_lock(path: Path) -> IO[str]:
+    """Returns the file ``path``, made and locked; the lock dies with the process.
+
+    Raises:
+        RunInUse: If another live process holds it.
+        UsageError: If it cannot be written, or its file system knows no locks.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = path.open("a+")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            owner = handle.read().strip() or "unknown"
+            handle.close()
+            raise RunInUse(
+                f"{path.parent}: in use by process {owner}; wait for it or stop it first"
+            ) from None
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be locked ({error.strerror}); choose a folder where it can"
+        ) from None
+    return handle
 
 
 def new_run_id(folder: Path) -> str:

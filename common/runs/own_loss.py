@@ -113,7 +113,12 @@ def read_own_loss(word: str, settings: dict[str, Any]) -> OwnLoss:
 
 
 def _check_signature(own: OwnLoss) -> None:
-    signature = inspect.signature(own.made)
+    try:
+        signature = inspect.signature(own.made)
+    except ValueError:  # a function of torch's, or one that it has compiled
+        raise UsageError(
+            f"{own.name}: does not tell its arguments; call it in a function of Python"
+        ) from None
     views = () if own.is_module else (None, None)
     labels = {"labels": None} if own.takes_labels and not own.is_module else {}
     try:

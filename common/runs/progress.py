@@ -11,6 +11,7 @@ from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from common.config.console import Screen
 from common.config.devices import is_main_process
 from common.evaluation import progress
 from common.tracking.tracker import Reporter
@@ -36,8 +37,8 @@ def quieten_lightning() -> None:
 
 def _tell(text: str) -> None:
     """Prints a line on the error stream, once for all processes."""
-    console = Console(stderr=True, quiet=not is_main_process())
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console = Screen(stderr=True, quiet=not is_main_process())
+    console.print(text, soft_wrap=True)
 
 
 def time_left(seconds: float, done: int, total: int) -> str:
@@ -54,7 +55,7 @@ def _show(what: str, total: int) -> Iterator[Callable[[int, str], None]]:
 
     Only the main process shows anything, on the error stream.
     """
-    console = Console(stderr=True, quiet=not is_main_process())
+    console = Screen(stderr=True, quiet=not is_main_process())
     if not console.is_terminal:
         yield _lines(console, what, total)
         return
@@ -75,7 +76,7 @@ def _lines(console: Console, what: str, total: int) -> Callable[[int, str], None
         if now - written >= LINE_EVERY_S:
             written = now
             left = time_left(now - started, done, total)
-            console.print(f"  {what} {text} {done}/{total}, {left}", highlight=False)
+            console.print(f"  {what} {text} {done}/{total}, {left}")
 
     return advance
 
@@ -207,7 +208,7 @@ class ProgressLine(Callback):
         if not self._told and (part := trainer.callback_metrics.get("perf/microbatch")) is not None:
             self._told = True
             text = f"  trainer.microbatch=auto: at most {int(part):,} samples are encoded at once"
-            self.console.print(text, highlight=False)
+            self.console.print(text)
         now = time.perf_counter()
         if now - self._drawn < (REFRESH_S if self._bar else LINE_EVERY_S):
             return
@@ -220,7 +221,7 @@ class ProgressLine(Callback):
         else:
             done, total = seen - self._first, self.total - self._first
             left = time_left(now - self._started, done, total)
-            self.console.print(f"  {text}  batch {seen}/{self.total}, {left}", highlight=False)
+            self.console.print(f"  {text}  batch {seen}/{self.total}, {left}")
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException

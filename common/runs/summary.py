@@ -40,7 +40,7 @@ def show_end(
     """
     if record is not None:
         if trained := training_text(record):
-            console.print(trained, highlight=False, soft_wrap=True)
+            console.print(trained, soft_wrap=True)
         show_result(record, run, console)
         if not hasattr(recipe.method, "group"):  # a trial's runs are its own command's
             show_next(recipe, run, console, planned, not any(no_gain(record)))
@@ -68,7 +68,7 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
     """Prints what was measured, beside what it is measured against, and where it is stored."""
     columns = {"this run": record.metrics, **record.references}
     title = f"{record.reference}, {record.protocol} on {record.data}"
-    console.print(title, style="bold", highlight=False, soft_wrap=not console.is_terminal)
+    console.print(title, style="bold", soft_wrap=not console.is_terminal)
     table = plain_table()
     table.add_column("metric", overflow="fold")
     for name in columns:
@@ -84,14 +84,14 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
     for one in no_gain(record):
         what = NOTHING.get(one.reference, f"{one.reference}, which learns nothing, is")
         said = f"{what} as good, up to chance, or better in {one.lost} of {one.compared} metrics."
-        console.print(said, style="yellow", highlight=False, soft_wrap=True)
+        console.print(said, style="yellow", soft_wrap=True)
     known = find_set(record.data)  # no paper reports a number of a user's own data or loss
     own = (known is not None and known.form) or record.arm == f"baseline/{TRIED}"
     if record.scaled and record.scaled_reason != NO_NUMBER and not own:
         reason = f"no reported number is set beside it: {record.scaled_reason}"
-        console.print(reason, highlight=False, markup=False, soft_wrap=True)
+        console.print(reason, soft_wrap=True)
     plots = ", with plots" if any(run.plots.glob("*.png")) else ""
-    console.print(f"stored in {_near(run.path)}{plots}", highlight=False, soft_wrap=True)
+    console.print(f"stored in {_near(run.path)}{plots}", soft_wrap=True)
     if run.upload is not None:
         upload = run.upload.replace(f"{Path.cwd()}{os.sep}", "")
         console.print(f"tracked on this disk only; to upload: {upload}", soft_wrap=True)
@@ -147,7 +147,7 @@ def show_next(
         steps.append((shlex.join(["papers", "doctor", folder]), "what may be wrong with it"))
     lines = "\n".join(f"       {words}    {what}" for words, what in steps)
     said = lines.replace("     ", "next:", 1)
-    console.print(said, highlight=False, markup=False, soft_wrap=True)
+    console.print(said, soft_wrap=True)
 
 
 def _encoder_text(recipe: Recipe) -> str:

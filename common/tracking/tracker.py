@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any, SupportsFloat
 from urllib.parse import urlsplit
 
-from common.config.devices import process_rank
+from common.config.devices import is_main_process
 from common.config.schema import Recipe, TrackingConfig
 from common.tracking.labels import run_labels, without_secrets
 from common.tracking.metrics_file import MetricsFile
@@ -68,7 +68,7 @@ def is_logged_in(environment: Mapping[str, str]) -> bool:
     host = urlsplit(_server(environment)).netloc
     try:
         entry = netrc.netrc(_netrc_path(environment)).authenticators(host)
-    except (OSError, netrc.NetrcParseError):
+    except (OSError, UnicodeDecodeError, netrc.NetrcParseError):
         return False
     return bool(entry and entry[2])
 
@@ -76,20 +76,21 @@ def is_logged_in(environment: Mapping[str, str]) -> bool:
 def _server(environment: Mapping[str, str]) -> str:
     if environment.get("WANDB_BASE_URL"):
         return environment["WANDB_BASE_URL"]
-    folder = Path(environment.get("WANDB_CONFIG_DIR") or "~/.config/wandb").expanduser()
+    # As pathlib's it would raise for a user without a home, as in a container.
+    folder = os.path.expanduser(environment.get("WANDB_CONFIG_DIR") or "~/.config/wandb")
     settings = configparser.ConfigParser(interpolation=None)
     try:
-        settings.read(folder / "settings")
-    except (OSError, configparser.Error):
+        settings.read(os.path.join(folder, "settings"))
+    except (OSError, UnicodeDecodeError, configparser.Error):
         return DEFAULT_SERVER
     return settings.get("default", "base_url", fallback=DEFAULT_SERVER)
 
 
-def _netrc_path(environment: Mapping[str, str]) -> Path:
+def _netrc_path(environment: Mapping[str, str]) -> str:
     if environment.get("NETRC"):
-        return Path(environment["NETRC"]).expanduser()
-    usual = Path("~/.netrc").expanduser()
-    return usual if usual.exists() else Path("~/_netrc").expanduser()
+        return os.path.expanduser(environment["NETRC"])
+    usual = os.path.expanduser("~/.netrc")
+    return usual if os.path.exists(usual) else os.path.expanduser("~/_netrc")
 
 
 class Channel:
@@ -386,7 +387,7 @@ def start_tracker(
         say: Takes warnings, for a console with a progress bar.
     """
     tracker = Tracker(say)
-    if process_rank() == 0:
+    if is_main_process():
         labels = run_labels(recipe, dirty, scaled)
         command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
         config = {**recipe.to_dict(), "command": command, "config_hash": recipe.hash()}

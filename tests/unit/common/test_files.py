@@ -75,6 +75,16 @@ def test_a_file_is_replaced_only_when_that_is_asked_for(tmp_path):
         check_output(tmp_path / "old.npz", EMBEDDINGS, force=False)
 
 
+def test_a_folder_that_takes_no_file_is_refused_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="file/new: no file can be written there"):
+        check_output(tmp_path / "file" / "new" / "a.npz", EMBEDDINGS, force=False)
+    check_output(tmp_path / "new" / "folder" / "a.npz", EMBEDDINGS, force=False)
+    monkeypatch.setattr("os.access", lambda folder, _mode: folder != tmp_path)
+    with pytest.raises(UsageError, match="no file can be written there"):
+        check_output(tmp_path / "new" / "a.npz", EMBEDDINGS, force=False)
+
+
 def test_other_endings_and_libraries_that_are_not_there_are_refused(tmp_path):
     with pytest.raises(UsageError, match=r"mine.csv.*\.npz"):
         check_output(tmp_path / "mine.csv", EMBEDDINGS, force=True)

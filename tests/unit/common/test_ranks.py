@@ -6,7 +6,6 @@ from common.config.devices import (
     RANKS,
     is_main_process,
     launched_by_lightning,
-    process_rank,
     unset_unreadable_ranks,
 )
 
@@ -37,10 +36,8 @@ def no_launcher(monkeypatch):
     ],
 )
 def test_the_rank_is_read_from_every_launcher(environment, rank, by_lightning, monkeypatch):
-    assert process_rank(environment) == rank
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert process_rank() == rank
     assert is_main_process() == (rank == 0)
     assert launched_by_lightning() == by_lightning
 

@@ -91,6 +91,8 @@ def test_a_name_that_is_no_module_is_refused(name: str, tmp_path: Path) -> None:
 
 
 def test_a_taken_name_is_refused(checkout: Path) -> None:
+    with pytest.raises(UsageError, match="simclr: is a method that papers share; choose another"):
+        scaffold("simclr", Console(file=io.StringIO()), checkout)
     for name in "swav", "common", "tests":
         with pytest.raises(UsageError, match=f"{name} exists already; choose another name"):
             scaffold(name, Console(file=io.StringIO()), checkout)

@@ -1,8 +1,10 @@
 import io
 
 from rich.console import Console
+from typer.testing import CliRunner
 
 from common.cli import verify as command
+from common.cli.main import app
 from common.results.ledger import Check, Ledger
 
 
@@ -19,3 +21,9 @@ def test_without_a_terminal_each_file_of_steps_has_a_line(monkeypatch, tmp_path)
         "  stored steps 1/2",
         "  stored steps 2/2",
     ]
+
+
+def test_a_paper_in_capitals_is_the_paper(monkeypatch):
+    asked = []
+    monkeypatch.setattr(command, "verify_paper", lambda *words: asked.append(words[0]))
+    assert CliRunner().invoke(app, ["verify", "SwAV"]).exit_code == 0 and asked == ["swav"]

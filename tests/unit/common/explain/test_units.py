@@ -12,7 +12,7 @@ from common.config.recipe import load_recipe
 from common.errors import UsageError
 from common.explain.attribution import attribute
 from common.explain.show import in_colour, page, plot
-from common.explain.units import KINDS, ClickUnits, TextUnits, is_place
+from common.explain.units import KINDS, ClickUnits, PairUnits, TextUnits, is_place
 from common.paper import get_paper
 from common.plots.style import to_png
 from common.runs.run import prepare_run
@@ -121,10 +121,20 @@ def test_items_stand_between_blanks_or_commas(given, numbers):
 def test_what_cannot_be_shown_is_refused_before_a_run_is_loaded(tmp_path, monkeypatch):
     run = SimpleNamespace(read_recipe=lambda: load_recipe("swav/quick"))
     monkeypatch.setattr("common.cli.explain.open_run", lambda _path: run)
-    for out, given, samples in (("a.gif", "test:0", 50), ("a.png", None, 50), (None, None, 1)):
+    for out, given, other, samples in (
+        ("a.gif", "test:0", None, 50),
+        ("a.png", None, None, 50),
+        (None, None, "test:1", 50),
+        (None, None, None, 1),
+    ):
         path = out and tmp_path / out
         with pytest.raises(UsageError):
-            explain_run(tmp_path, given, None, path, samples, False, Console(quiet=True))
+            explain_run(tmp_path, given, other, path, samples, False, Console(quiet=True))
+
+
+def test_two_images_are_not_a_caption_and_an_image():
+    with pytest.raises(UsageError, match="test:3 --with test:5: give a caption in quotes"):
+        PairUnits(SimpleNamespace(), None, "a run").explain("test:3", "test:5")
 
 
 def test_a_long_text_that_ends_like_a_row_is_a_text():

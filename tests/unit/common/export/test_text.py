@@ -6,13 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from common.backbones.text_config import EncoderConfig
 from common.backbones.text_encoder import TextEncoder, build_text_encoder, pool, read_encoder
+from common.cli.export import export_run
 from common.data.text.config import TextFacts
 from common.data.text.tokenizer import WholeWords, count_words, read_tokenizer, word_pieces
 from common.errors import UsageError
 from common.export.text import export_sentence_transformer
+from common.runs.folder import RunFolder
 
 SMALL = EncoderConfig(dim=16, layers=2, heads=2, feed_forward=32, positions=12)
 TEXTS = ["A dog runs.", "the dog, a DOG", "zebra", "a " * 30]
@@ -65,7 +68,7 @@ def test_positions_begin_at_the_first_token(tmp_path):
     np.testing.assert_allclose(found, embeddings(encoder, tokenizer, "avg"), atol=1e-6)
 
 
-def test_a_pooler_that_others_do_not_have_and_a_full_folder_are_refused(tmp_path):
+def test_a_pooler_that_others_do_not_have_and_a_full_folder_are_refused(tmp_path, monkeypatch):
     tokenizer = own_words()
     encoder = trained(tokenizer)
     with pytest.raises(UsageError, match=r"method\.pooler=avg_top2"):
@@ -74,6 +77,9 @@ def test_a_pooler_that_others_do_not_have_and_a_full_folder_are_refused(tmp_path
     with pytest.raises(UsageError, match="new folder"):
         export_sentence_transformer(tmp_path, encoder, tokenizer, "avg")
     assert (tmp_path / "mine.txt").read_text() == "kept"
+    monkeypatch.setattr("common.cli.export.open_run", RunFolder)  # which holds nothing to load
+    with pytest.raises(UsageError, match="new folder"):
+        export_run(tmp_path, tmp_path, "sentence-transformers", False, Console(quiet=True))
 
 
 @pytest.mark.slow

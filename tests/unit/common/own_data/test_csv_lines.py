@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import DataError
 from common.own_data.csv_files import recognise_csv
-from common.own_data.csv_lines import place_of, read_lines, read_numbers
+from common.own_data.csv_lines import place_of, read_lines, read_numbers, text_lines
 
 
 def _written(folder: Path, text: str) -> Path:
@@ -76,6 +76,12 @@ def test_missing_and_unreadable_files_are_named(tmp_path: Path):
     torn.write_bytes(gzip.compress(b"a\n1\n2\n")[:-9])
     with pytest.raises(DataError, match=r"torn\.csv\.gz.*CSV"):
         read_lines(torn)
+    broken = bytearray(gzip.compress(b"a\n" + b"1\n2\n" * 20))
+    broken[10:20] = b"\xff" * 10
+    torn.write_bytes(broken)
+    for read in read_lines, lambda path: list(text_lines(path)):
+        with pytest.raises(DataError, match=r"torn\.csv\.gz: not readable"):
+            read(torn)
 
 
 def test_a_column_has_a_place_or_a_neighbour():

@@ -1,20 +1,21 @@
 import pytest
 
 from common.errors import UsageError
-from common.runs.campaign_file import parse_budget, read_campaign
+from common.runs.campaign_file import deadline_of, read_campaign
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"), [("45s", 45), ("90m", 5400), ("2h", 7200), ("1.5h", 5400), ("0s", 0)]
 )
-def test_a_budget_has_a_unit(text, seconds):
-    assert parse_budget(text) == seconds
+def test_a_budget_has_a_unit(text, seconds, monkeypatch):
+    monkeypatch.setattr("time.monotonic", lambda: 1.0)
+    assert deadline_of(text) == 1 + seconds and deadline_of(None) is None
 
 
 @pytest.mark.parametrize("text", ["90", "2 h", "h", "-1h", "1h30m", "2d", "", ".5h", "1e3s"])
 def test_a_budget_without_one_is_refused(text):
     with pytest.raises(UsageError, match="write a number with s, m or h"):
-        parse_budget(text)
+        deadline_of(text)
 
 
 def test_a_campaign_goes_seed_by_seed_through_the_arms(tmp_path):

@@ -153,6 +153,14 @@ def test_a_setting_of_a_protocol_that_is_not_measured_is_refused(finished):
         evaluate_run(finished[0].path, ["knn"], Console(quiet=True), ["evaluation.linear.lr=3"])
 
 
+def test_a_run_whose_folder_takes_no_record_is_not_measured(finished):
+    run, _, _ = finished
+    (run.path / "evaluations").touch()
+    with pytest.raises(UsageError, match="evaluations: no file can be written there"):
+        evaluate_run(run.path, None, Console(quiet=True))
+    (run.path / "evaluations").unlink()
+
+
 def test_a_run_is_not_measured_on_other_data_than_it_was_trained_on(finished):
     run, _, data = finished
     data.fingerprint = "second"

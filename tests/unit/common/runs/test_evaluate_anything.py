@@ -1,6 +1,7 @@
 """`papers evaluate WHAT [DATA]` on files of vectors, functions and folders."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from common.runs.encoders import (
 )
 from common.runs.environment import LIBRARIES
 from common.runs.measured import _cut, check_keys, measure_all
+from common.runs.own_loss import read_own_loss
 from common.runs.vector_files import as_vectors
 
 R = np.random.default_rng(0)
@@ -487,6 +489,21 @@ def test_a_function_of_the_users_is_run_on_images_and_on_texts_and_its_hash_is_k
     # `isotropy` of texts is that of their tokens.
     for figures in texts.encoders.values():
         assert "sentence_isotropy" in figures and "isotropy" not in figures
+
+
+def test_a_file_of_the_users_may_have_dataclasses_and_is_told_what_has_no_arguments(tmp_path):
+    code = tmp_path / "torch.py"
+    code.write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\nimport torch\n"
+        "@dataclass\nclass Settings:\n    t: float = 0.5\n"
+        "def loss(z1, z2): return Settings().t * (z1 - z2).square().mean()\n"
+        "compiled = torch.dist\n"
+    )
+    own = read_own_loss(f"{code}:loss", {})
+    assert own(torch.ones(2, 3), torch.zeros(2, 3), None) == 0.5
+    assert sys.modules["torch"] is torch
+    with pytest.raises(UsageError, match=r"torch\.py:compiled: does not tell its arguments; call"):
+        read_own_loss(f"{code}:compiled", {})
 
 
 def test_what_is_neither_is_refused_with_what_there_is(tmp_path, monkeypatch):

@@ -1,3 +1,4 @@
+import errno
 import io
 import multiprocessing
 import os
@@ -6,11 +7,11 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
+from common.config.console import Screen
 from common.config.recipe import load_recipe
 from common.errors import ConfigError, UsageError
-from common.runs.folder import RunFolder, new_run, new_run_id, open_run
+from common.runs.folder import RunFolder, RunInUse, new_run, new_run_id, open_run
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def no_sweep(monkeypatch):
 
 @pytest.fixture
 def console():
-    return Console(file=io.StringIO(), width=40)
+    return Screen(file=io.StringIO(), width=40)
 
 
 def hold(path, ours, theirs):
@@ -138,6 +139,19 @@ def test_a_refused_lock_leaves_the_owners_name(tmp_path, holder):
             RunFolder(tmp_path).lock()
 
 
+def test_a_file_system_without_locks_is_not_taken_for_another_process(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(UsageError, match=r"run\.lock: cannot be locked \(No locks") as refused:
+        RunFolder(tmp_path).lock()
+    assert not isinstance(refused.value, RunInUse)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot be locked"):
+        RunFolder(tmp_path / "file").lock()
+
+
 def test_only_the_holder_speaks(tmp_path, console):
     run = RunFolder(tmp_path)
     run.say("unheard", console)
@@ -156,9 +170,10 @@ def test_what_is_said_is_appended(tmp_path, console):
     run = RunFolder(tmp_path)
     run.lock()
     run.say("ä", console)
+    run.say("a file caf\udce9", console)  # as Python has a name that is not UTF-8
     run.unlock()
-    first, second = (tmp_path / "log.txt").read_text(encoding="utf-8").splitlines()
-    assert first == "before" and second.endswith("ä")
+    first, second, third = (tmp_path / "log.txt").read_text(encoding="utf-8").splitlines()
+    assert first == "before" and second.endswith("ä") and third.endswith(r"a file caf\udce9")
 
 
 def test_a_log_on_a_full_disk_hides_nothing(tmp_path, console):

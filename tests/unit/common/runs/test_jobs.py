@@ -70,6 +70,7 @@ def queue(tmp_path, *words, on="slurm", results=None):
         ("local", ["time=5"], "--on slurm"),
         ("slurm", [], "time=MINUTES"),
         ("slurm", ["time=5h"], 'time="5h"'),
+        ("slurm", ["time=1:00:00"], 'time="1:00:00"'),
         ("slurm", ["time=5", "cpus_per_task=0"], "cpus_per_task=0"),
         ("slurm", ["time=5", "partitoin=gpu"], "'partition'"),
         ("slurm", ["time"], "key=value"),

@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from common.tracking.tracker import is_logged_in, logs_model, resolve_mode
@@ -44,6 +47,20 @@ def test_a_broken_netrc_is_no_login(nobody):
     with open(nobody["NETRC"], "w") as file:
         file.write("machine\nmachine machine login ]")
     assert not is_logged_in(nobody)
+
+
+def test_who_has_no_home_and_files_of_another_encoding_are_no_login(nobody, monkeypatch):
+    def nameless(_number):
+        raise KeyError
+
+    for name in "config", "netrc":
+        path = Path(os.environ["HOME"]) / name
+        path.write_bytes("größe".encode("latin-1")) if name == "netrc" else path.mkdir()
+    (Path(os.environ["HOME"]) / "config" / "settings").write_bytes(b"[default]\nbase_url = \xfc\n")
+    assert resolve_mode("auto", nobody) == "offline"
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", nameless)
+    assert resolve_mode("auto", {}) == "offline"
 
 
 @pytest.mark.parametrize(
