@@ -18,8 +18,9 @@ def vit_small_12_heads(**options: Any) -> nn.Module:
     Raises:
         ConfigError: As of `common.backbones.foreign.timm_backbone`.
     """
-    backbone = timm_backbone("vit_small_patch16_224", **options)
-    for attention in (module for module in backbone.modules() if hasattr(module, "num_heads")):
-        attention.head_dim = attention.head_dim * attention.num_heads // HEADS
+    backbone: Any = timm_backbone("vit_small_patch16_224", **options)
+    for attention in (block.attn for block in backbone.model.blocks):
+        attention.head_dim = backbone.num_features // HEADS
         attention.num_heads, attention.scale = HEADS, attention.head_dim**-0.5
-    return backbone
+    found: nn.Module = backbone
+    return found
