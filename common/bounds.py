@@ -5,6 +5,7 @@ import operator
 from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 from numbers import Real
+from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from common.errors import ConfigError, shown, suggest
@@ -48,7 +49,7 @@ def check_values(section: Any, key: str, unused: Collection[str] = ()) -> None:
         key: What ``section`` is called.
         unused: Fields of it that nobody reads.
     """
-    kinds = get_type_hints(section.__class__)
+    numbers = _number_fields(section.__class__)
     for entry in fields(section):
         if entry.name in unused:
             continue
@@ -56,11 +57,21 @@ def check_values(section: Any, key: str, unused: Collection[str] = ()) -> None:
         for one in value if isinstance(value, list | tuple) else [value]:
             if is_dataclass(one):
                 check_values(one, place)
-            elif isinstance(one, str) and not _takes_text(kinds[entry.name]):
-                raise ConfigError(f"{place}={shown(one)}: is a text; leave its quotes out")
+            elif isinstance(one, str) and entry.name in numbers:
+                raise ConfigError(f"{place}={shown(one)}: a number is needed, not a text")
             elif isinstance(one, Real | str) and (wrong := refused(one, entry.metadata)):
                 raise ConfigError(f"{place}={shown(one)}: {wrong}")
 
 
-def _takes_text(kind: Any) -> bool:
-    return kind in (str, object, Any) or any(_takes_text(part) for part in get_args(kind))
+def _number_fields(kind: Any) -> set[str]:
+    """Returns the names of a dataclass's fields that take numbers, or lists of them, alone."""
+    try:
+        hints = get_type_hints(kind)
+    except NameError:  # of a class that another function defines
+        return set()
+    return {name for name, hint in hints.items() if _is_number(hint)}
+
+
+def _is_number(hint: Any) -> bool:
+    parts = [part for part in get_args(hint) if part is not NoneType]
+    return hint in (int, float, bool) or (bool(parts) and all(map(_is_number, parts)))

@@ -362,12 +362,18 @@ def verify_command(
     store: Annotated[
         bool, typer.Option("--store", help="Store steps that are missing or moved.")
     ] = False,
+    new: Annotated[
+        bool,
+        typer.Option(
+            "--new", help="Store steps that are missing; repeat none that this code gave."
+        ),
+    ] = False,
 ) -> None:
     """Checks by stored steps whether code and data still give the numbers of the records."""
     name = get_paper(paper).name
     from common.cli.verify import verify_paper
 
-    verify_paper(name, store, console)
+    verify_paper(name, store or new, console, only_new=new)
 
 
 @app.command("leaderboard")

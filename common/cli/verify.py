@@ -15,7 +15,9 @@ from common.runs.progress import time_left
 from common.steps.check import by_setting, check_paper, data_of
 
 
-def verify_paper(paper: str, store: bool, console: Console, root: Path | None = None) -> None:
+def verify_paper(
+    paper: str, store: bool, console: Console, root: Path | None = None, only_new: bool = False
+) -> None:
     """Holds code and data against the stored steps and data hashes of the paper's records.
 
     Args:
@@ -23,6 +25,7 @@ def verify_paper(paper: str, store: bool, console: Console, root: Path | None = 
         store: Store steps that are missing, and anew those that moved.
         console: Where to tell.
         root: The folder that holds ``results/``; this checkout by default.
+        only_new: Take no steps again that this very code has agreed with before.
 
     Raises:
         LikewiseError: If numbers moved, or data are others than a record's.
@@ -46,7 +49,7 @@ def verify_paper(paper: str, store: bool, console: Console, root: Path | None = 
             said = f"  {record.reference}: no steps are stored for it: {why}"
             console.print(said, soft_wrap=True)
 
-        ledger, check = check_paper(paper, root, store, others, advance, leave_out)
+        ledger, check = check_paper(paper, root, store, others, advance, leave_out, only_new)
     rows = [record for record in records if setting_of(record) in ledger.settings]
     console.print(
         f"{paper}: {len(ledger.files)} files of steps for {len(ledger.settings)} settings, "

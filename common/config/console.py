@@ -86,6 +86,7 @@ class LastingStream:
 def lasting_streams() -> Iterator[LastingStream]:
     """Within it a full disk or a closed terminal ends no work; yields the output's stream."""
     former = sys.stdout, sys.stderr
+    errors = getattr(sys.stdout, "errors", None)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text that it takes
         sys.stdout.reconfigure(errors="backslashreplace")
     output = LastingStream(sys.stdout)
@@ -94,6 +95,8 @@ def lasting_streams() -> Iterator[LastingStream]:
         yield output
     finally:
         sys.stdout, sys.stderr = former
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors=errors)
 
 
 class Screen(Console):

@@ -5,7 +5,7 @@ The records stay in the folders of the runs unless a folder to file them in is g
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -201,7 +201,13 @@ def _claim(recipe: Recipe, runs: Path) -> Iterator[None]:
         yield
         return
     path = runs / recipe.paper / recipe.folder / f".{recipe.hash()}-s{recipe.seed}.lock"
-    with take_lock(path):
+    with suppress(OSError):  # the lock tells
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = take_lock(path)
+    except RunInUse:
+        raise RunInUse(f"{path}: another process is at this run") from None
+    with lock:
         try:
             yield
         finally:

@@ -122,25 +122,24 @@ def take_lock(path: Path) -> IO[str]:
         RunInUse: If another live process holds it.
         UsageError: If it cannot be written, or its file system knows no locks.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = path.open("a+")
+    with contextlib.ExitStack() as opened:
         try:
+            handle = opened.enter_context(path.open("a+"))
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            handle.truncate(0)
+            handle.write(str(os.getpid()))
+            handle.flush()
         except BlockingIOError:
             handle.seek(0)
             owner = handle.read().strip() or "unknown"
-            handle.close()
             raise RunInUse(
                 f"{path.parent}: in use by process {owner}; wait for it or stop it first"
             ) from None
-        handle.truncate(0)
-        handle.write(str(os.getpid()))
-        handle.flush()
-    except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be locked ({error.strerror}); choose a folder where it can"
-        ) from None
+        except OSError as error:
+            raise UsageError(
+                f"{path}: cannot be locked ({error.strerror}); choose another folder by --runs DIR"
+            ) from None
+        opened.pop_all()
     return handle
 
 

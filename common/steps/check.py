@@ -79,17 +79,18 @@ def check_paper(
     other_data: Iterable[str] = (),
     advance: Callable[[int, int], None] = lambda *_: None,
     leave_out: Callable[[Record, str], None] = lambda *_: None,
+    only_new: bool = False,
 ) -> tuple[Ledger, Check]:
     """Computes the steps of each setting with records and writes the ledger.
 
     Args:
         paper: The folder's name under ``papers/``.
         root: The folder that holds ``results/``.
-        store: Store what has no file yet, and anew what moved. What the ledger has of this very
-            code is not computed again.
+        store: Store what has no file yet, and anew what moved.
         other_data: Hashes of records' data that the present readers no longer give.
         advance: Told of how many files are done, of how many, at each.
         leave_out: Told of each record whose setting cannot be stored, and why.
+        only_new: Do not compute again what this very code has agreed with before.
 
     Returns:
         The ledger, and in it the check of the present code.
@@ -100,7 +101,7 @@ def check_paper(
     now, ledger = code_digest(paper), read_ledger(paper, root)
     records = load_records(root / "results", paper)
     jobs, names = plan(records, ledger, root, store, leave_out)
-    known = _known(jobs, names, ledger, now) if store else {}
+    known = _known(jobs, names, ledger, now) if only_new else {}
     outcomes = list(known.values())
     for outcome in run_jobs([job for job in jobs if job.name not in known], root, store):
         outcomes.append(outcome)

@@ -10,10 +10,9 @@ HEADS = 12
 
 
 def vit_small_12_heads(**options: Any) -> nn.Module:
-    """Returns timm's ViT-S/16 with MoCo v3's 12 heads in place of 6 (models.py).
+    """Returns timm's ViT-S/16 with 12 heads in place of 6, as MoCo v3 has (models.py).
 
-    Its positions and its embedding of patches are learned; those of the backbone ``vit_small``,
-    which is MoCo v3's own, stay as they are.
+    It learns its positions and its embedding of patches, which the backbone ``vit_small`` does not.
 
     Raises:
         ConfigError: As of `common.backbones.foreign.timm_backbone`.

@@ -136,7 +136,7 @@ class SimCSE(PaperModule):
 def copies(batch: TextBatch) -> tuple[Tensor, Tensor]:
     """Returns ids and mask of all texts by sample, ``(texts, tokens)``: a text alone stands twice.
 
-    Also for masked words, each copy with its own (``cl_forward`` of the official models.py).
+    Words are masked in each copy by itself, as in ``cl_forward`` of the official models.py.
     """
     ids, mask = batch.ids, batch.mask
     if ids.shape[1] == 1:

@@ -86,11 +86,11 @@ def _plan_targets(found: CsvFile, draft: Draft) -> None:
     asked = draft.words.get("data.targets")
     time = found.times.name if found.times else None
     columns = [c for c in found.columns if c.name != time and (not asked or c.name in asked)]
-    # A column without a name numbers the lines: pandas writes its index so.
+    # pandas writes its index as a column without a name.
     numbers = [c for c in columns if c.name and (c.numbers is not None or c.odd)]
     kept = [column.name for column in numbers if not column.constant]
     if not kept:
-        draft.refuse(f"{found.path}: there is no column of numbers to forecast that changes")
+        draft.refuse(f"{found.path}: there is no column of numbers with a name that changes")
     whole = [column.name for column in numbers if not column.odd and not column.constant]
     mend = f", or leave it out: data.targets=[{','.join(whole)}]" if whole else ""
     for column in numbers:

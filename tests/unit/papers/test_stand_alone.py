@@ -337,7 +337,7 @@ def test_what_no_recipe_may_give_is_refused_in_python_too():
         ({"assignment": "sofd"}, {}, r"^method.assignment=.sofd.: .* did you mean 'soft'"),
         ({}, {"name": "sdg"}, r"^optimizer.name=.sdg.: .* did you mean 'sgd'"),
         ({}, {"lr": float("nan")}, r"^optimizer.lr=NaN: a finite number"),
-        ({"temperature": "0.1"}, {}, r"^method.temperature=.0.1.: is a text; leave its quotes out"),
+        ({"temperature": "0.1"}, {}, r"^method.temperature=.0.1.: a number is needed, not a text"),
     ):
         with pytest.raises(ConfigError, match=message):
             SwAV(SwAVConfig(**SMALL, **method), OptimizerConfig(**optimizer))

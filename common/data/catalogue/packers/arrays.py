@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.format import MAGIC_PREFIX
 
 from common.errors import DataError
 
 Array = npt.NDArray[Any]
 
 # What numpy, zipfile and gzip raise on torn or foreign files.
-BROKEN = (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
+BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 def why_broken(error: Exception) -> str:
@@ -25,8 +26,6 @@ def why_broken(error: Exception) -> str:
     said = str(error)
     if isinstance(error, OSError):
         return said
-    if isinstance(error, TypeError):  # numpy opens an .npy as an array, whatever its name
-        return "it is an .npy under another name; save it with numpy.savez"
     if "Object arrays" in said:
         return "it holds objects; save text as labels.astype(str), and numbers as x.astype(float)"
     if "pickle" in said:
@@ -87,6 +86,9 @@ def read_arrays(path: Path, *names: str, optional: tuple[str, ...] = ()) -> dict
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
+    with path.open("rb") as opened:
+        if opened.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX:
+            raise DataError(f"{path}: is an .npy under another name; save it with numpy.savez")
     found, reading = dict[str, Any](), ""
     try:
         with np.load(path, allow_pickle=False) as file:

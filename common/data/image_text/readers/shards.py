@@ -8,8 +8,7 @@ draws one. Nothing is unpacked.
 import json
 import os
 import tarfile
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -62,7 +61,7 @@ def caption_shards(config: ImageTextConfig) -> CaptionedSet:
 
 
 def _pairs(
-    source: ShardSource, rows: NDArray[np.int64], captions: Mapping[tuple[int, str], list[str]]
+    source: ShardSource, rows: NDArray[np.int64], captions: Mapping[tuple[int, str], Sequence[str]]
 ) -> Captioned:
     """Returns those of ``rows`` that have a caption."""
     kept, texts, owner = list[int](), list[str](), list[int]()
@@ -80,16 +79,17 @@ def _pairs(
 
 def _read_captions(
     folder: Path, shards: list[Path]
-) -> tuple[Mapping[tuple[int, str], list[str]], int]:
+) -> tuple[Mapping[tuple[int, str], Sequence[str]], int]:
     """Returns the captions by number of shard and key, and how many members were refused."""
     kept = kept_beside(folder, shards, INDEX, VERSION, lambda: _index(shards))
     text, ends = kept["text"].tobytes(), kept["ends"].tolist()
     keys = zip(kept["shards"].tolist(), kept["keys"].tolist(), strict=True)
     texts = (text[a:b].decode() for a, b in zip([0, *ends], ends, strict=False))
-    found = defaultdict[tuple[int, str], list[str]](list)
+    found = dict[tuple[int, str], tuple[str, ...]]()
     for key, caption in zip(keys, texts, strict=True):
-        if caption not in found[key]:  # img2dataset writes the same one as .txt and in .json
-            found[key].append(caption)
+        before = found.get(key, ())
+        if caption not in before:  # img2dataset writes the same one as .txt and in .json
+            found[key] = (*before, caption)
     return found, int(kept["refused"])
 
 
@@ -136,8 +136,7 @@ def _captions_of(content: bytes, kind: str, path: Path, name: str) -> list[str]:
         found = content.decode() if kind == "txt" else json.loads(content)
     except (ValueError, RecursionError):
         raise DataError(f"{path}: {name} is not readable as {kind}; mend or remove it") from None
-    if isinstance(found, dict):
-        found = found.get("caption", "")
-    several = found if isinstance(found, list) else [found]
+    said = found.get("caption") if isinstance(found, dict) else found
+    several = said if isinstance(found, dict) and isinstance(said, list) else [said]
     whole = (" ".join(one.split()) for one in several if isinstance(one, str))
     return [caption for caption in whole if caption]

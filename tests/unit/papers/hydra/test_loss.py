@@ -1,15 +1,19 @@
-"""The limits of the equations."""
+"""The equations against themselves written out pair by pair, and their limits."""
 
 import math
 from importlib import import_module
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from papers.hydra import loss as loss_file
 from papers.hydra.loss import (
+    activation,
     gate_entropy,
     gated_similarity,
+    instance_contrast,
+    momentum_total,
     pair_contrast,
     pair_terms,
     positives_and_negatives,
@@ -23,7 +27,7 @@ LABELS = torch.tensor([0, 1, 0, 2, 1, 3])
 # Class 4 is in no batch: the fourth anchor has no positive.
 PARTNERS = torch.tensor([1, 0, 0, 4, 3, 0])
 KEY_LABELS = torch.tensor([0, 1, 0, 2, 1, 3, 2, 2])
-SCALE = 7.0
+SCALE, ALPHA = 7.0, 0.3
 
 
 def draw(*shape, seed=0, dtype=torch.float64):
@@ -36,17 +40,45 @@ def inputs(dtype=torch.float64):
     return q, keys, gate.sigmoid().to(dtype)
 
 
-@pytest.mark.parametrize("reduction", ["micro", "macro"])
-def test_chunks_change_neither_loss_nor_gradients(monkeypatch, reduction):
-    def found():
-        leaves = [x.requires_grad_() for x in inputs()]
-        chosen = *leaves, LABELS, PARTNERS, KEY_LABELS, SCALE, "A", reduction
-        loss = pair_contrast(*chosen)
-        return [loss, *torch.autograd.grad(loss, leaves)]
+def by_the_equation(q, keys, gate, form, reduction, scale=SCALE, alpha=0.0):
+    """Section by section of the dossier's text, one number at a time."""
+    total, counted, per_anchor = 0.0, 0, []
+    for i in range(len(q)):
+        logits = []
+        for j in range(len(keys)):
+            if form == "A":
+                s = F.cosine_similarity(q[i] * gate[i], keys[j] * gate[i], dim=0)
+            else:
+                s = (F.normalize(q[i], dim=0) * gate[i] ** 2 * F.normalize(keys[j], dim=0)).sum()
+            logits.append(scale * (s - alpha * F.cosine_similarity(q[i], keys[j], dim=0)))
+        mine, partner = int(LABELS[i]), int(PARTNERS[i])
+        noise = sum(
+            logits[j].exp() for j in range(len(keys)) if int(KEY_LABELS[j]) not in (mine, partner)
+        )
+        terms = [
+            (logits[j].exp() + noise).log() - logits[j]
+            for j in range(len(keys))
+            if int(KEY_LABELS[j]) == partner
+        ]
+        total, counted = total + sum(terms), counted + len(terms)
+        per_anchor.append(sum(terms) / (len(terms) + 1e-6) + 0 * q.sum())
+    return total / counted if reduction == "micro" else torch.stack(per_anchor).mean()
 
-    whole = found()
-    monkeypatch.setattr(loss_file, "CHUNK_ROWS", 4)
-    torch.testing.assert_close(found(), whole)
+
+@pytest.mark.parametrize("chunk", [1, 4, 512])
+@pytest.mark.parametrize("reduction", ["micro", "macro"])
+@pytest.mark.parametrize(("form", "alpha"), [("A", 0.0), ("A", ALPHA), ("B", 0.0), ("B", ALPHA)])
+def test_value_and_gradients_are_those_of_the_equation(monkeypatch, form, alpha, reduction, chunk):
+    monkeypatch.setattr(loss_file, "CHUNK_ROWS", chunk)
+    ours, theirs = ([x.requires_grad_() for x in inputs()] for _ in range(2))
+    mine = pair_contrast(
+        *ours, LABELS, PARTNERS, KEY_LABELS, SCALE, form, reduction, whole_space=alpha
+    )
+    expected = by_the_equation(*theirs, form, reduction, alpha=alpha)
+    torch.testing.assert_close(mine, expected, rtol=1e-12, atol=0)
+    mine.backward(), expected.backward()
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-9, atol=1e-13)
 
 
 def test_scale_and_whole_space_may_be_learned():
@@ -78,6 +110,14 @@ def test_form_a_has_no_gradient_along_the_gate_itself():
     assert gate.grad.abs().max() > 1e-3
 
 
+def test_a_gate_of_zeros_and_ones_selects_coordinates():
+    q, keys, _ = inputs()
+    gate = torch.tensor([1.0, 0, 1, 0, 1], dtype=torch.float64).repeat(6, 1)
+    chosen = gate[0].bool()
+    expected = unit(q[:, chosen]) @ unit(keys[:, chosen]).T
+    torch.testing.assert_close(gated_similarity(unit(q), unit(keys), gate, "A"), expected)
+
+
 def test_nearly_closed_gates_keep_their_direction_and_closed_ones_are_finite():
     q, keys, gate = (x.float() for x in inputs())
     faint = gated_similarity(unit(q), unit(keys), gate * 1e-25, "A")
@@ -98,6 +138,16 @@ def test_positives_are_drawn_near_third_classes_pushed_off_and_the_own_class_lef
     assert not slope[~(positive | negative)].any() and not slope[~has_positive[:, 0]].any()
 
 
+def test_open_gate_and_labels_of_their_own_are_infonce():
+    q, keys = draw(6, 5), draw(6, 5, seed=1)
+    own = torch.arange(6)
+    expected = F.cross_entropy(SCALE * unit(q) @ unit(keys).T, own)
+    for form in ("A", "B"):
+        value = pair_contrast(q, keys, None, own, own, own, SCALE, form)
+        torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(instance_contrast(q, keys, 1 / SCALE), expected)
+
+
 @pytest.mark.parametrize("reduction", ["micro", "macro"])
 def test_no_positive_and_no_negative_give_zero_and_no_gradient(reduction):
     q, keys, gate = (x.requires_grad_() for x in inputs())
@@ -112,6 +162,16 @@ def test_no_positive_and_no_negative_give_zero_and_no_gradient(reduction):
         gradients = torch.autograd.grad(value, [q, keys, gate])
         assert value == 0
         assert not any(gradient.any() for gradient in gradients)
+
+
+def test_an_anchor_without_a_positive_counts_in_macro_alone():
+    q, keys, gate = inputs()
+    has = torch.tensor([0, 1, 2, 4, 5])
+    chosen = q[has], keys, gate[has], LABELS[has], PARTNERS[has], KEY_LABELS, SCALE
+    everyone = q, keys, gate, LABELS, PARTNERS, KEY_LABELS, SCALE
+    torch.testing.assert_close(pair_contrast(*everyone), pair_contrast(*chosen))
+    whole, part = (pair_contrast(*x, reduction="macro") for x in (everyone, chosen))
+    torch.testing.assert_close(whole, part * 5 / 6)
 
 
 def test_memory_grows_with_rows_at_a_time_not_with_anchors_keys_and_dimensions(monkeypatch):
@@ -144,3 +204,15 @@ def test_entropy_is_zero_for_decided_gates_and_ln_two_for_undecided_ones():
     torch.testing.assert_close(gate_entropy(half).item(), math.log(2))
     gate = draw(4, 3).sigmoid().requires_grad_()
     assert torch.autograd.gradcheck(gate_entropy, (gate,))
+
+
+def test_activation_counts_open_dimensions():
+    gate = torch.tensor([[1.0, 0.5, 0.0], [1.0, 1.0, 1.0]])
+    assert activation(gate) == 2.25
+
+
+def test_the_total_of_momentum_hydra_is_a_weighted_mean():
+    one, three = torch.tensor(1.0), torch.tensor(3.0)
+    assert momentum_total(one, three, 0.0) == 1
+    assert momentum_total(one, three, 1.0) == 2
+    assert abs(momentum_total(one, three, 1e9) - 3) < 1e-6
