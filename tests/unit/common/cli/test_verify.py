@@ -9,7 +9,7 @@ from common.results.ledger import Check, Ledger
 
 
 def test_without_a_terminal_each_file_of_steps_has_a_line(monkeypatch, tmp_path):
-    def check_paper(paper, root, store, others, advance, leave_out):
+    def check_paper(paper, root, store, others, advance, *_):
         for done in (1, 2):
             advance(done, 2)
         return Ledger(paper=paper), Check(agree=[])
@@ -25,5 +25,9 @@ def test_without_a_terminal_each_file_of_steps_has_a_line(monkeypatch, tmp_path)
 
 def test_a_paper_in_capitals_is_the_paper(monkeypatch):
     asked = []
-    monkeypatch.setattr(command, "verify_paper", lambda *words: asked.append(words[0]))
-    assert CliRunner().invoke(app, ["verify", "SwAV"]).exit_code == 0 and asked == ["swav"]
+    monkeypatch.setattr(
+        command, "verify_paper", lambda *words, only_new: asked.append((*words[:2], only_new))
+    )
+    for words in (["SwAV"], ["swav", "--new"]):
+        assert CliRunner().invoke(app, ["verify", *words]).exit_code == 0
+    assert asked == [("swav", False, False), ("swav", True, True)]

@@ -111,13 +111,13 @@ def test_a_constant_within_a_section_is_read_too_unless_its_arrays_are_informati
 
 
 def test_a_constant_that_our_function_has_built_in_is_refused_where_it_is_another(tmp_path):
-    for name in ("preference_loss.json", "preference_loss.npz"):
+    for name in ("triplet_loss.json", "triplet_loss.npz"):
         shutil.copy(STORED / "sirl" / name, tmp_path)
-    case = tmp_path / "preference_loss.json"
-    assert compare_case(Case(case), solvers_of("sirl")["preference_loss"]).ok
-    case.write_text(case.read_text().replace('"clip": 50.0', '"clip": 5.0'))
-    row = compare_case(Case(case), solvers_of("sirl")["preference_loss"])
-    assert not row.ok and "clip=5.0: must be 50.0" in row.problem
+    case = tmp_path / "triplet_loss.json"
+    assert compare_case(Case(case), solvers_of("sirl")["triplet_loss"]).ok
+    case.write_text(case.read_text().replace('"eps": 1e-06', '"eps": 0.1'))
+    row = compare_case(Case(case), solvers_of("sirl")["triplet_loss"])
+    assert not row.ok and "eps=0.1: must be 1e-06" in row.problem
 
 
 def test_whole_numbers_must_be_equal_and_nan_must_match(case_path):
