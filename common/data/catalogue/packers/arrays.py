@@ -86,11 +86,11 @@ def read_arrays(path: Path, *names: str, optional: tuple[str, ...] = ()) -> dict
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    with path.open("rb") as opened:
-        if opened.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX:
-            raise DataError(f"{path}: is an .npy under another name; save it with numpy.savez")
     found, reading = dict[str, Any](), ""
     try:
+        with path.open("rb") as opened:
+            if opened.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX:
+                raise DataError(f"{path}: is an .npy under another name; save it with numpy.savez")
         with np.load(path, allow_pickle=False) as file:
             for name in names:
                 if name not in file.files:

@@ -136,7 +136,9 @@ def _captions_of(content: bytes, kind: str, path: Path, name: str) -> list[str]:
         found = content.decode() if kind == "txt" else json.loads(content)
     except (ValueError, RecursionError):
         raise DataError(f"{path}: {name} is not readable as {kind}; mend or remove it") from None
-    said = found.get("caption") if isinstance(found, dict) else found
-    several = said if isinstance(found, dict) and isinstance(said, list) else [said]
+    several = [found]
+    if isinstance(found, dict):
+        said = found.get("caption")
+        several = said if isinstance(said, list) else [said]
     whole = (" ".join(one.split()) for one in several if isinstance(one, str))
     return [caption for caption in whole if caption]

@@ -11,6 +11,7 @@ from common.data.catalogue.packers.arrays import (
     pack_gzipped,
     pack_sequences,
     pack_state_dict,
+    read_arrays,
     read_content,
 )
 from common.data.catalogue.sources import get_source
@@ -86,3 +87,13 @@ def test_anything_but_tensors_is_refused(tmp_path: Path, content, capsys) -> Non
     with pytest.raises(DataError, match=r"model\.pth"):
         pack_state_dict(tmp_path, ["a.npz"])
     assert capsys.readouterr().out == ""
+
+
+def test_an_npz_that_may_not_be_opened_is_named(tmp_path: Path, monkeypatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    np.savez(tmp_path / "a.npz", x=np.zeros(2))
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(DataError, match=r"a\.npz: not a readable \.npz.*Permission denied"):
+        read_arrays(tmp_path / "a.npz")
