@@ -131,7 +131,7 @@ def sweep_command(
         _write_wandb(wandb, references, searched, metric)
         return
     space = read_space(searched)
-    _check_sampler(sampler, trials, references, on)
+    _check_options(sampler, trials, references, on, metric)
     made = make_sweep(references, space, draw_trials(space, trials, seed))
     for recipe in made.campaign.recipes[: len(references)]:
         require_data(recipe.data.name, recipe.data.root, recipe.data.path)
@@ -161,8 +161,8 @@ def _sorted_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return references, [word for word in words if "=" in word]
 
 
-def _check_sampler(
-    sampler: str, trials: int | None, references: Sequence[str], on: str | None
+def _check_options(
+    sampler: str, trials: int | None, references: Sequence[str], on: str | None, metric: str | None
 ) -> None:
     if sampler not in SAMPLERS:
         raise UsageError(f"--sampler {sampler}: must be one of {', '.join(SAMPLERS)}")
@@ -170,6 +170,8 @@ def _check_sampler(
         raise UsageError("--sampler tpe: needs --trials, and one recipe: its trials are its own")
     if on is not None and sampler == "tpe":
         raise UsageError(f"--on {on}: tpe tries one trial after the other; use --sampler random")
+    if metric is not None and "/" in metric and not metric.startswith("val/"):
+        raise UsageError(f"--metric {metric}: a trial has those of the hold-out, val/NAME, alone")
 
 
 def _run_guided(

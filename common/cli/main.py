@@ -161,10 +161,10 @@ def evaluate_command(
             target, data, overrides, protocol, out or [], force, console, wandb, weights
         )
         return
-    if out or wandb or data:
+    if out or wandb or data or force:
         raise UsageError(
-            "--out, --wandb and DATA: a run alone, or a recipe with --weights, is measured on its "
-            "own data and writes a record"
+            "--out, --wandb, --force, DATA: leave them out; a run, or a recipe with --weights, "
+            "writes a new record, on its own data"
         )
     published = _published(target, weights, overrides)
     recipe = published[0] if published else open_run(Path(target)).read_recipe()
@@ -436,6 +436,7 @@ def main() -> None:
     say_warnings()
     keep_memory()
     unset_unreadable_ranks()
+    sys.argv[1:] = map(_with_home, sys.argv[1:])
     with lasting_streams() as output, _ended_in_words():
         code = app(standalone_mode=False)  # that of typer's own exits
         if code == CTRL_C:
@@ -443,6 +444,13 @@ def main() -> None:
         if isinstance(code, int) and code:
             sys.exit(code)
         output.check()
+
+
+def _with_home(word: str) -> str:
+    """Returns ``word``, an option's ``=~/path`` as shells make it of ``--option ~/path``."""
+    option, _, path = word.partition("=")
+    is_path = option.startswith("--") and "." not in option and path.startswith("~")
+    return f"{option}={os.path.expanduser(path)}" if is_path else word
 
 
 @contextmanager

@@ -1,8 +1,10 @@
-"""The devices that a recipe asks for, and which process of a run this is, by its launcher."""
+"""The devices that a recipe asks for, the cores there are, and which process of a run this is."""
 
+import math
 import os
 import re
 import warnings
+from pathlib import Path
 
 from common.errors import ConfigError
 
@@ -57,3 +59,52 @@ def unset_unreadable_ranks() -> None:
         if name in os.environ and launcher_number(name) is None:
             if value := os.environ.pop(name):
                 warnings.warn(f"{name}={value!r} is no number: ignored", stacklevel=2)
+
+
+def usable_cores() -> int:
+    """Returns how many cores this process may use, by its affinity and its groups' quota."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    quota = cgroup_quota()
+    return cores if quota is None else max(min(cores, math.ceil(quota)), 1)
+
+
+def cgroup_quota(root: Path = Path("/")) -> float | None:
+    """Returns how many cores' time Linux's control groups grant this process; None for any.
+
+    Args:
+        root: The folder that holds ``proc`` and ``sys``.
+    """
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    quotas = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        top = root / "sys/fs/cgroup" / ("cpu" if controllers else "")  # the second version has one
+        group = top / path.lstrip("/")
+        # A quota binds the groups below it too. Within a container the path may be the host's:
+        # then only the topmost folder exists.
+        for folder in (group, *group.parents):
+            quotas.append(_quota_of(folder))
+            if folder == top:
+                break
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def _quota_of(group: Path) -> float | None:
+    try:
+        if (group / "cpu.max").is_file():
+            quota, period = (group / "cpu.max").read_text().split()
+        else:
+            quota = (group / "cpu.cfs_quota_us").read_text()
+            period = (group / "cpu.cfs_period_us").read_text()
+        cores = int(quota) / int(period)
+    except (OSError, ValueError):  # there is no such file, or it says "max"
+        return None
+    return cores if cores > 0 else None

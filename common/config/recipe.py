@@ -185,9 +185,13 @@ def _with_baseline(layers: list[Layer]) -> tuple[str | None, list[Layer]]:
     return baseline, kept
 
 
-def is_seed(value: Any) -> bool:
-    """Tells whether ``value`` is a whole number that every random generator takes."""
-    return type(value) is int and 0 <= value <= LAST_SEED
+def as_seed(value: Any) -> int | None:
+    """Returns the seed that ``value`` says, ``01`` too; None where no generator would take it."""
+    try:
+        seed = int(value) if type(value) in (int, str) else -1
+    except ValueError:
+        return None
+    return seed if 0 <= seed <= LAST_SEED else None
 
 
 def check_recipe(recipe: Recipe, paper: Paper, source: str) -> None:

@@ -91,10 +91,15 @@ class CsvFile:
     """A CSV with a header; ``forms`` are the data sets it can be read as, the likeliest first."""
 
     path: Path
-    rows: int
+    lines: Lines
     columns: list[Column]
     times: Times | None
     forms: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        """The number of lines below the header."""
+        return len(self.lines) - 1
 
     def describe(self) -> str:
         """Returns what was found, in words."""
@@ -149,7 +154,7 @@ def recognise_csv(path: Path) -> CsvFile:
     lines = read_lines(path)
     columns = [_column(lines, place) for place in range(len(lines[0][1]))]
     times = _find_times(lines, columns)
-    return CsvFile(path, len(lines) - 1, columns, times, _forms(columns, times))
+    return CsvFile(path, lines, columns, times, _forms(columns, times))
 
 
 def class_folders(table: Path) -> str:

@@ -1,6 +1,5 @@
 """The plan as the user sees it, and as a recipe file that can be kept."""
 
-import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from common.config.console import plain_table, print_table
+from common.config.devices import usable_cores
 from common.config.files import write_atomic
 from common.config.overrides import as_word, changed_values
 from common.config.recipe import SECTIONS
@@ -50,7 +50,7 @@ def expected(plan: Plan) -> str:
     minutes = (plan.seconds + START) / 60
     told = f"{minutes / 60:.0f} hours" if minutes >= 90 else f"{minutes:.0f} minutes"
     told = f"about {told}" if minutes >= 1.5 else "a minute or less"
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     return (
         f"Expected time: {told} on {cores} idle CPU core{'s' * (cores > 1)}, a rough estimate "
         "from the counts; a GPU is faster."

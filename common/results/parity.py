@@ -306,8 +306,7 @@ def report_parity(paper: str | None, cases: Path | None, console: Console) -> No
             continue
         rows += [(name, row) for row in run_cases(folder, solvers[name])]
     for name, case, why in sorted({(n, r.case, r.problem) for n, r in rows if r.is_empty}):
-        said = f"none  {name}/{case}: {why or 'nothing to compare'}"
-        console.print(said, markup=False, highlight=False, soft_wrap=True)
+        console.print(f"none  {name}/{case}: {why or 'nothing to compare'}", soft_wrap=True)
     rows = [(name, row) for name, row in rows if not row.is_empty]
     if not rows:
         raise UsageError(f"{root}: no reference values; give --cases DIR")
@@ -316,8 +315,6 @@ def report_parity(paper: str | None, cases: Path | None, console: Console) -> No
         console.print(
             f"{verdict}  {name + '/' + row.case:<34} {row.dtype}  error {_error_text(row.error)}  "
             f"tolerance {row.tolerance:.0e}  {row.array} {row.problem}",
-            markup=False,
-            highlight=False,
             soft_wrap=True,
         )
     missed = [f"{name}/{row.case} ({row.dtype})" for name, row in rows if not row.ok]

@@ -11,6 +11,7 @@ CONFIDENCE = 0.95
 TRIAL_CONFIDENCE = 0.99
 # Nobody trains more for one comparison.
 MOST_SEEDS = 1000
+ROUNDING = 1e-9  # of their mean, by which equal differences may differ
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,29 @@ def half_width(
     return float(quantile) * math.sqrt(total)
 
 
+def equal_by_chance(differences: Sample, confidence: float = CONFIDENCE) -> bool:
+    """Tells whether differences other than 0 are all equal, and too few to tell by their sign.
+
+    Their interval has no width, and says nothing: nobody has seen how they vary.
+    """
+    mean, spread = differences.mean, differences.spread or 0.0
+    equal = mean != 0 and spread <= ROUNDING * abs(mean)
+    return equal and 0.5 ** (differences.n - 1) > 1 - confidence
+
+
 def excludes_zero(differences: Sample) -> bool:
     """Tells whether the 95 % interval of differences, of `MIN_SEEDS` or more, excludes 0."""
     width = half_width(differences, None, None)
-    return differences.n >= MIN_SEEDS and width is not None and abs(differences.mean) > width
+    enough = differences.n >= MIN_SEEDS and not equal_by_chance(differences)
+    return enough and width is not None and abs(differences.mean) > width
 
 
 def p_of_differences(differences: Sample) -> float | None:
-    """Returns the two-sided p of paired differences by Student's t; None below two of them."""
-    if differences.spread is None:
+    """Returns the two-sided p of paired differences by Student's t; None where that says nothing.
+
+    So it is below two of them, and where they are `equal_by_chance`.
+    """
+    if differences.spread is None or equal_by_chance(differences):
         return None
     if differences.spread == 0:
         return 1.0 if differences.mean == 0 else 0.0

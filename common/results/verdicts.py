@@ -11,6 +11,7 @@ from common.results.statistics import (
     CONFIDENCE,
     MIN_SEEDS,
     Sample,
+    equal_by_chance,
     excludes_zero,
     half_width,
     p_of_differences,
@@ -109,7 +110,7 @@ def judge_claim(
     if differences is None:
         return Verdict("not run")
     gap, width = differences.mean, half_width(differences, None, None, confidence)
-    if width is None:
+    if width is None or equal_by_chance(differences, confidence):
         return Verdict("undecided", gap)
     if differences.n >= MIN_SEEDS:
         if abs(gap) + width < matters:
@@ -178,10 +179,13 @@ def decide(claim: Claim, groups: Iterable[Group]) -> Decision:
     sides = [_side(claim, name, groups) for name in (comparison.ahead, comparison.behind)]
     pairs = [(a, b) for a, b in product(*sides) if a is None or b is None or _share(a, b)]
     found = [_decided(claim, comparison, ahead, behind) for ahead, behind in pairs]
-    known = [one for one in found if one.differences is not None]
-    # Records of the present code first, then the most seeds.
-    best = max(known, key=lambda one: (one.stale is None, _pairs(one)), default=None)
-    return best or Decision(claim, Verdict("not run"))
+    known = [one for one in found if one.verdict.status != "not run"]
+    # What has values first, then records of the present code, then the most seeds.
+    return min(
+        known,
+        key=lambda one: (_pairs(one) == 0, one.stale is not None, -_pairs(one)),
+        default=Decision(claim, Verdict("not run")),
+    )
 
 
 def _pairs(decision: Decision) -> int:
@@ -225,9 +229,13 @@ def _decided(
     )
     enough = newer is not None and newer.n >= MIN_SEEDS
     found = newer if enough else paired_differences(*values)
+    verdict = judge_claim(found, comparison.matters)
+    if found is None and (shared := values[0].keys() & values[1].keys()):
+        seed = min(seed for seed in shared if None in (values[0][seed], values[1][seed]))
+        verdict = Verdict(f"undefined at seed {seed}")
     return Decision(
         claim,
-        judge_claim(found, comparison.matters),
+        verdict,
         found,
         next((group.stale for group in deciding if group.stale), None),
         bool(older) and not enough,

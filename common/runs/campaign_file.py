@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.config.recipe import is_seed
+from common.config.recipe import as_seed
 from common.config.schema import Recipe
-from common.config.yaml_io import read_yaml
+from common.config.yaml_io import parse_overrides, read_yaml
 from common.errors import ConfigError, UsageError, shown
 from common.results.configuration import load_recipe_or_record
 
@@ -59,20 +59,24 @@ def read_campaign(path: Path) -> Campaign:
         what = f"unknown key {', '.join(unknown)}" if unknown else f"no {' and no '.join(lacking)}"
         raise ConfigError(f"{path}: {what}: a campaign needs arms and seeds, may have overrides")
     arms = _texts(path, "arms", content["arms"], "recipes such as swav/quick")
-    words, seeds = content.get("overrides"), content["seeds"]
+    words, given = content.get("overrides"), content["seeds"]
     shared = [] if words is None else _texts(path, "overrides", words, "key=value words")
-    if not isinstance(seeds, list) or not all(is_seed(seed) for seed in seeds):
+    seeds = [as_seed(seed) for seed in given] if isinstance(given, list) else [None]
+    if None in seeds:
         numbers = "whole numbers from 0 to 2^31 - 1"
-        raise ConfigError(f"{path}: seeds: must be a list of {numbers}, got {shown(seeds)}")
-    recipes = [_load(path, arm, [*shared, f"seed={seed}"]) for seed in seeds for arm in arms]
+        raise ConfigError(f"{path}: seeds: must be a list of {numbers}, got {shown(given)}")
+    recipes = [_load(path, arm, shared, f"seed={seed}") for seed in seeds for arm in arms]
     return Campaign(path.stem, recipes)
 
 
-def _load(path: Path, arm: str, words: list[str]) -> Recipe:
+def _load(path: Path, arm: str, shared: list[str], seed: str) -> Recipe:
     """Loads a recipe of the file; what is wrong with it is told with the file and the arm."""
     reference, *own = re.split(r"\s+(?=[\w.]+=)", arm)
+    words = [*shared, *own]
     try:
-        return load_recipe_or_record(reference, [*words, *own])
+        if "seed" in parse_overrides(words):
+            raise ConfigError("seed: stands under seeds alone, which each arm is trained with")
+        return load_recipe_or_record(reference, [*words, seed])
     except UsageError as error:
         raise type(error)(f"{path}: {arm}: {error}") from None
 

@@ -4,7 +4,6 @@ No torch is imported before it is asked: OpenMP reads how its threads wait when 
 """
 
 import ctypes
-import math
 import os
 import sys
 import time
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from common.config.devices import launcher_number
+from common.config.devices import launcher_number, usable_cores
 from common.config.schema import Recipe
 from common.distributed.batch_share import check_share
 from common.errors import ConfigError
@@ -191,55 +190,6 @@ def _idle_s(root: Path) -> float:
     rows = [line.split() for line in lines]
     ticks = sum(int(row[4]) + int(row[5]) for row in rows if row and row[0] in mine)
     return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def usable_cores() -> int:
-    """Returns how many cores this process may use, by its affinity and its groups' quota."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    quota = cgroup_quota()
-    return cores if quota is None else max(min(cores, math.ceil(quota)), 1)
-
-
-def cgroup_quota(root: Path = Path("/")) -> float | None:
-    """Returns how many cores' time Linux's control groups grant this process; None for any.
-
-    Args:
-        root: The folder that holds ``proc`` and ``sys``.
-    """
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return None
-    quotas = []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        top = root / "sys/fs/cgroup" / ("cpu" if controllers else "")  # the second version has one
-        group = top / path.lstrip("/")
-        # A quota binds the groups below it too. Within a container the path may be the host's:
-        # then only the topmost folder exists.
-        for folder in (group, *group.parents):
-            quotas.append(_quota_of(folder))
-            if folder == top:
-                break
-    return min((quota for quota in quotas if quota is not None), default=None)
-
-
-def _quota_of(group: Path) -> float | None:
-    try:
-        if (group / "cpu.max").is_file():
-            quota, period = (group / "cpu.max").read_text().split()
-        else:
-            quota = (group / "cpu.cfs_quota_us").read_text()
-            period = (group / "cpu.cfs_period_us").read_text()
-        cores = int(quota) / int(period)
-    except (OSError, ValueError):  # there is no such file, or it says "max"
-        return None
-    return cores if cores > 0 else None
 
 
 def keep_memory() -> None:

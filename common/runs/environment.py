@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from common.config.checkout import SOURCE_ROOT
-from common.runs.devices import usable_cores
+from common.config.devices import usable_cores
 
 PACKAGES = (
     "torch",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.config.overrides import as_word
-from common.config.recipe import LAST_SEED, is_seed
+from common.config.recipe import LAST_SEED, as_seed
 from common.config.references import FILE_PATTERN
 from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides, to_yaml
@@ -137,8 +137,9 @@ def read_space(words: Sequence[str]) -> Space:
             searched[key] = values
         else:
             fixed |= parse_overrides([word])
-    seeds = searched.pop("seed", [fixed.pop("seed", SEED)])
-    if isinstance(seeds, Range) or not all(map(is_seed, seeds)):
+    given = searched.pop("seed", [fixed.pop("seed", SEED)])
+    seeds = [] if isinstance(given, Range) else [s for s in map(as_seed, given) if s is not None]
+    if isinstance(given, Range) or len(seeds) < len(given):
         raise UsageError(f"seed: must be whole numbers from 0 to {LAST_SEED}, such as seed=10,11")
     if not searched:
         raise UsageError(

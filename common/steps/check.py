@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from common.config.checkout import SOURCE_ROOT
+from common.config.devices import usable_cores
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.data.contract import RunData
@@ -28,7 +29,6 @@ from common.results.ledger import (
     write_ledger,
 )
 from common.results.record import Record, load_records
-from common.runs.devices import usable_cores
 from common.runs.environment import installed_versions
 
 # A ledger says what moved first; the file and the present code say the rest.

@@ -48,8 +48,8 @@ Packer = Callable[[Path, list[str]], dict[str, bytes]]
 
 def prepare(
     name: str,
-    root: str | None = None,
-    console: Console | None = None,
+    root: str | None,
+    console: Console,
     originals: Path | None = None,
     opener: Opener = open_https,
 ) -> list[Path]:
@@ -66,7 +66,7 @@ def prepare(
         DataError: Unknown name, a data root that cannot be written to, no network, or files that
             are not what the catalogue says; the data root is as it was.
     """
-    source, folder, console = get_source(name), data_root(root), console or Console()
+    source, folder = get_source(name), data_root(root)
     if not source.missing(folder):
         console.print(f"{name} is in {folder} already; check it with: papers data verify {name}")
         return [folder / item.path for item in source.files]
@@ -85,7 +85,7 @@ def prepare(
         _check(source, packed, Path(work) / "check")
     for path, content in packed.items():
         write_atomic(folder / path, content)
-        console.print(f"wrote {folder / path} ({len(content):,} bytes)", highlight=False)
+        console.print(f"wrote {folder / path} ({len(content):,} bytes)")
     return [folder / path for path in packed]
 
 

@@ -36,7 +36,7 @@ def verify(name: str | None, root: str | None, console: Console) -> None:
     for source in track(sources, "verifying", console=console, transient=True):
         found = verify_source(source, folder)
         problems += found
-        console.print(f"{source.name}: {'; '.join(found) or 'as published'}", markup=False)
+        console.print(f"{source.name}: {'; '.join(found) or 'as published'}")
     if problems:
         raise DataError("; ".join(problems))
 

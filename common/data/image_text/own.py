@@ -109,7 +109,7 @@ def plan_table(found: CsvFile, draft: Draft) -> None:
     if draft.obstacles:
         return
     filled = frozenset(column.name for column in found.columns if column.texts)
-    lines = table_lines(found.path, *columns)
+    lines = table_lines(found.path, found.lines, *columns)
     _plan_lines(found.path, found.path.parent, lines, "paths start there", draft, filled)
 
 

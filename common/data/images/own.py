@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from common.config.devices import usable_cores
 from common.data.images.readers.layout import Listed, Part, find_parts, list_parts
 from common.errors import DataError
 from common.evaluation.config import ProtocolConfig
@@ -371,7 +372,7 @@ def _fit_protocols(found: Images, draft: Draft) -> None:
 
 def count_workers() -> int:
     """Returns how many processes may read images on this machine."""
-    return max(min((os.cpu_count() or 1) - 1, 8), 1)
+    return max(min(usable_cores() - 1, 8), 1)
 
 
 def _seconds(found: Images, draft: Draft, trained: int) -> float:
@@ -381,7 +382,7 @@ def _seconds(found: Images, draft: Draft, trained: int) -> float:
     count = sum(view.get("count", 1) for view in views)
     pixels = sum(view.get("count", 1) * view.get("size", 32) ** 2 for view in views)
     read = PIXEL_TIME * median(found.shorter) * median(found.longer)
-    cores = min(os.cpu_count() or 1, MOST_CORES)
+    cores = min(usable_cores(), MOST_CORES)
     seen = trained * draft.get("trainer.epochs")
     seconds = seen * (read + VIEW_TIME * count + network_time(draft, pixels)) / cores
     if draft.get("evaluation.protocols"):

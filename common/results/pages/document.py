@@ -135,15 +135,19 @@ LATEX = str.maketrans(
 
 
 def to_latex(blocks: Iterable[Block]) -> str:
-    """Returns the tables of ``blocks`` with booktabs' rules; other words are comments."""
-    lines = ["% \\usepackage{booktabs}"]
+    """Returns the tables of ``blocks`` with booktabs' rules, none wider than the page.
+
+    Other words are comments.
+    """
+    lines = ["% \\usepackage{adjustbox,booktabs}"]
     for block in blocks:
         match block:
             case Table(header, rows):
                 columns = "".join(map(_latex_column, zip(*rows, strict=True)))
+                lines += ["\\begin{adjustbox}{max width=\\textwidth}"]
                 lines += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule"]
                 lines += [_latex_row(header), "\\midrule", *map(_latex_row, rows)]
-                lines += ["\\bottomrule", "\\end{tabular}", ""]
+                lines += ["\\bottomrule", "\\end{tabular}", "\\end{adjustbox}", ""]
             case Heading(_, text) | Paragraph(text):
                 lines += [f"% {line}" for line in plain_words(text).splitlines()]
     return "\n".join(lines) + "\n"

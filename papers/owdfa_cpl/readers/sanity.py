@@ -36,13 +36,11 @@ def verify(root: Path, console: Console) -> None:
     found = ow_forge_20("standard", with_real=False, seed=2000)
     console.print(
         f"ow-forge-20: {len(found.train.labels):,} training and {len(found.test.labels):,} test "
-        f"images of {len(found.class_names)} classes, key {found.fingerprint}",
-        highlight=False,
+        f"images of {len(found.class_names)} classes, key {found.fingerprint}"
     )
     console.print(
         f"  k-means on raw pixels: {PIXELS:.3f} as stored, now {raw_pixel_accuracy(found):.3f}\n"
         f"  small network with all labels: {NETWORK:.3f} as stored; to measure it again: "
         "papers train owdfa_cpl/standin:all-labels",
-        highlight=False,
         soft_wrap=True,
     )

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
 from rich.progress import track
 
+from common.config.console import Screen
 from common.data.catalogue.packers.arrays import Array, find, gzip_bytes, npz_bytes, read_arrays
 from common.data.series.readers.labelled import read_ts
 from common.errors import DataError
@@ -61,7 +61,7 @@ def pack_electricity(originals: Path, targets: list[str]) -> dict[str, bytes]:
     path = find(originals, "**/LD2011_2014.txt")
     with open(path, encoding="utf-8") as file:
         names = [cell.strip('"') for cell in next(file, "").strip().split(";")[1:]]
-        console = Console(stderr=True)
+        console = Screen(stderr=True)
         groups = track(_hours(path, file, len(names)), "adding up hours", 35_064, console=console)
         loads = np.array(list(groups))
     if len(loads) <= LAST_START_HOUR:

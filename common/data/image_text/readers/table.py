@@ -9,7 +9,7 @@ from common.data.image_text.config import ImageTextConfig
 from common.data.image_text.readers.lines import Line, lines_as_set
 from common.data.image_text.sets import CaptionedSet
 from common.errors import DataError
-from common.own_data.csv_lines import place_of, read_lines
+from common.own_data.csv_lines import Lines, place_of, read_lines
 
 FALSE_COLUMN, NEAR_COLUMN, SPLIT, GROUP = "neg_caption", "neg_image", "split", "group"
 
@@ -25,18 +25,17 @@ def caption_table(config: ImageTextConfig) -> CaptionedSet:
         DataError: Missing columns or images, an empty caption, a list that is none; with the line.
     """
     path = Path(str(config.path)).expanduser()
-    return lines_as_set(
-        path.parent, table_lines(path, config.image_column, config.caption_column), config
-    )
+    lines = table_lines(path, read_lines(path), config.image_column, config.caption_column)
+    return lines_as_set(path.parent, lines, config)
 
 
-def table_lines(path: Path, image_column: str, caption_column: str) -> list[Line]:
-    """Returns the lines of a table.
+def table_lines(path: Path, lines: Lines, image_column: str, caption_column: str) -> list[Line]:
+    """Returns the captions that the ``lines`` of a table hold.
 
     Raises:
         DataError: Missing columns, an empty cell, a list that is none; with the line.
     """
-    (_, header), *rows = read_lines(path)
+    (_, header), *rows = lines
     image, caption = (place_of(path, header, name) for name in (image_column, caption_column))
     found = []
     for number, cells in rows:

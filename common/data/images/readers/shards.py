@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.progress import track
 
+from common.config.console import Screen
 from common.config.files import write_atomic
 from common.data.images.readers.folders import SUFFIXES
 from common.errors import DataError, LikewiseError
@@ -124,7 +124,7 @@ def _read_kept(path: Path, key: str) -> dict[str, Any] | None:
 
 
 def _build(shards: list[Path]) -> dict[str, Any]:
-    console = Console(stderr=True)
+    console = Screen(stderr=True)
     samples: list[tuple[int, int, int, int, bytes]] = []
     for number, shard in enumerate(track(shards, "indexing shards", console=console)):
         samples += [(number, *sample) for sample in _list_shard(shard)]

@@ -5,11 +5,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from common.config.console import Screen
 from common.config.files import write_atomic
 from common.data.images.config import ImageConfig
 from common.data.images.lazy import FileSet, LazySplit, fingerprint_files
@@ -76,7 +76,7 @@ def _find(split: LazySplit, workers: int) -> dict[str, str]:
     split = split.watched(workers) if workers else split
     chunks = list(torch.arange(len(split)).split(CHUNK))
     loader = ImageLoader(Broken(split), split, chunks, workers)
-    checked = track(loader, "reading all images", len(chunks), console=Console(stderr=True))
+    checked = track(loader, "reading all images", len(chunks), console=Screen(stderr=True))
     return {split.relative_name(row): why for found in checked for row, why in found}
 
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from common.cli.campaigns import _run_guided, show_trials
+from common.cli.campaigns import _run_guided, show_trials, sweep_command
 from common.errors import LikewiseError, UsageError
 from common.results import comparison
 from common.results.groups import Code
@@ -137,6 +137,12 @@ def test_a_guide_is_told_that_less_of_an_error_is_more(guided):
 def test_a_guided_sweep_ends_with_its_budget(guided):
     assert guided(4, budget=1) == [0.1]
     assert "1 of 2 trials" in guided.said
+
+
+def test_a_metric_of_another_split_is_told_before_any_trial(monkeypatch):
+    monkeypatch.setattr("common.cli.campaigns.make_sweep", None)
+    with pytest.raises(UsageError, match=r"^--metric test/knn_top1: .*hold-out"):
+        sweep_command(["swav/quick", "optimizer.lr=0.1,0.2"], metric="test/knn_top1")
 
 
 def test_a_metric_that_no_trial_has_is_told(said):

@@ -25,6 +25,8 @@ def test_vectors_of_captions_lie_beside_those_of_images(tmp_path):
         ("embed RUN --data nothing", "nothing: no such file or folder"),
         ("embed RUN", "papers embed RUN DATA"),
         ("embed RUN --dta x", "--dta: no such option; did you mean '--data'?; see: papers embed"),
+        ("evaluate RUN --force", "--force, DATA: leave them out"),
+        ("compare RUN --csv=~/a.txt", "error: /home/me/a.txt: the name must end in .csv"),
         ("recommend RUN --user C016", "--user: no such option; known: --data FILE, --top"),
         ("recommend", "Missing argument 'RUN_DIR'; see: papers recommend --help"),
     ],
@@ -33,6 +35,7 @@ def test_data_stand_behind_the_run_and_an_odd_word_is_told(
     words, said, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
     (tmp_path / "RUN").mkdir()
     (tmp_path / "RUN" / "config.yaml").write_text("paper: swav\n")
     monkeypatch.setattr(sys, "argv", ["papers", *words.split()])

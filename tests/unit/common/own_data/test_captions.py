@@ -13,6 +13,7 @@ from rich.console import Console
 
 from common.config.schema import Recipe
 from common.errors import UsageError
+from common.own_data import csv_lines
 from common.own_data.plan import Plan, make_plan, recognise
 from common.runs.folder import RunFolder
 from common.runs.summary import show_next
@@ -66,6 +67,14 @@ def test_a_table_is_fitted_and_its_data_load(tmp_path):
     assert any("25 points" in note for note in found.notes)
     assert found.recipe.evaluation.image_text_retrieval.cutoffs == [1]
     assert loads(found.recipe) == 32
+
+
+def test_a_plan_reads_the_table_once(tmp_path, monkeypatch):
+    read, rows = [], csv_lines.table_rows
+    monkeypatch.setattr(csv_lines, "table_rows", lambda path: read.append(path) or rows(path))
+    path = pairs(tmp_path)
+    plan(path)
+    assert read == [path]
 
 
 def test_false_captions_and_near_images_of_the_table_are_used(tmp_path):

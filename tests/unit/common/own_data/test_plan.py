@@ -1,5 +1,6 @@
 """A path of the user's is recognised, a plan fits it, and all obstacles are told at once."""
 
+import os
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from common.data.modality import DataSets
 from common.data.series.readers.files import own_csv
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.own_data.plan import Plan, make_plan, recognise, without_paper
-from common.own_data.show import check_save, save_plan, show_plan
+from common.own_data.show import check_save, expected, save_plan, show_plan
 from common.paper import get_paper, paper_names
 from common.registry import WINGS
 
@@ -78,6 +79,13 @@ def test_a_folder_with_classes_is_measured_with_labels(tmp_path):
     assert recipe.data.batch_size * 2 <= 60
     assert max(view.size for view in recipe.data.views) <= 72
     assert recipe.data.test_crop <= 72
+
+
+def test_the_cores_that_the_process_may_use_are_planned_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    found = plan("swav", write_images(tmp_path / "photos", {"a": 30, "b": 30}))
+    assert found.recipe.data.workers == 1 and " on 1 idle CPU core, " in expected(found)
 
 
 @pytest.mark.parametrize(

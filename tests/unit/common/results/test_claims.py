@@ -170,7 +170,7 @@ def test_less_is_better_where_the_claim_says_so(decision):
 
 def test_a_reference_stands_in_the_records_of_the_other_arm(decision):
     text = GOOD.replace("behind: ablation/two-crops", "behind: reference/untrained")
-    found = decision(by_seed(0.5, 0.5, 0.5), {}, text)
+    found = decision(by_seed(0.49, 0.5, 0.51), {}, text)
     assert found.verdict.gap == pytest.approx(0.1) and found.verdict.status == "holds"
 
 
@@ -182,7 +182,7 @@ def test_records_from_before_the_claim_make_it_seen_before(decision):
 
 
 def test_pairs_from_before_the_claim_count_until_three_newer_ones_are_there(decision):
-    ahead, behind = by_seed(0.9, 0.9, 0.9, 0.1, 0.5, 0.9), by_seed(0.1, 0.1, 0.1, 0.2, 0.6, 1.0)
+    ahead, behind = by_seed(0.9, 0.9, 0.9, 0.1, 0.5, 0.9), by_seed(0.1, 0.1, 0.1, 0.21, 0.6, 1.0)
     times = by_seed(*3 * ["2026-05-31T23:59:59Z"], AFTER, AFTER, AFTER)
     found = decision(ahead, behind, finished=times)
     assert (found.differences.n, found.verdict.status, found.seen_before) == (3, "opposite", False)
@@ -211,6 +211,11 @@ def test_only_trained_runs_of_the_setting_as_written_decide(decision):
     assert decision(*arms, recipe="quick").kind == "not run"
     assert decision(*arms, scaled=True, scaled_reason="by hand").kind == "not run"
     assert decision(by_seed(0.1), {}).kind == "not run"
+
+
+def test_a_pair_without_a_value_is_told_with_its_seed(decision):
+    found = decision(by_seed(0.1, 0.5, None), by_seed(0.1, None, 0.7))
+    assert (found.kind, found.differences) == ("undefined at seed 1", None)
 
 
 def test_arms_on_other_data_are_no_pair(read, make_record):

@@ -46,7 +46,8 @@ def test_p_and_the_correction_for_many_are_those_of_scipy():
     assert p_of_differences(summarise(values)) == pytest.approx(expected, rel=1e-9)
     assert (
         p_of_differences(Sample(0.3, None, 1)) is None
-        and p_of_differences(Sample(0.3, 0.0, 3)) == 0
+        and p_of_differences(Sample(0.3, 0.0, 3)) is None
+        and p_of_differences(Sample(0.3, 0.0, 6)) == 0
     )
     many = [0.001, 0.03, 0.012, 0.2, 0.04, 0.013, 0.9]
     rejected = [
@@ -129,6 +130,11 @@ def test_two_seeds_prove_nothing(ours):
         (Sample(0.2, 0.5, 3), "undecided"),
         (Sample(5.0, 0.0, 2), "undecided"),
         (Sample(5.0, None, 1), "undecided"),
+        # Five equal signs come by chance in a sixteenth of all cases, six in a thirty-second.
+        (Sample(5.0, 0.0, 5), "undecided"),
+        (Sample(0.5, 1e-17, 3), "undecided"),
+        (Sample(-5.0, 0.0, 6), "opposite"),
+        (Sample(0.0, 0.0, 3), "no difference"),
         (None, "not run"),
     ],
 )

@@ -35,6 +35,12 @@ def test_a_campaign_goes_seed_by_seed_through_the_arms(tmp_path):
     assert {recipe.trainer.epochs for recipe in found.recipes} == {2}
 
 
+def test_a_seed_may_have_zeros_before_it_as_on_the_command_line(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("arms: [swav/quick]\nseeds: [00, 01, '2']\n")
+    assert [recipe.seed for recipe in read_campaign(path).recipes] == [0, 1, 2]
+
+
 def test_an_arm_has_words_of_its_own_beside_those_of_all(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(
@@ -59,6 +65,8 @@ def test_an_arm_has_words_of_its_own_beside_those_of_all(tmp_path):
             "mine.yaml.*swav/quick.*'optimizer.lrr'.*'optimizer.lr'",
         ),
         ("arms: [swav/quick]\nseeds: [a]", "mine.yaml"),
+        ("arms: [swav/quick seed=3]\nseeds: [0]", "mine.yaml: swav/quick seed=3: seed: .* seeds"),
+        ("arms: [swav/quick]\nseeds: [0]\noverrides: [seed=3]", "swav/quick: seed: .* seeds"),
         ("arms: [swav/quick, swav/quik]\nseeds: [0]", "'quick'"),
         ("[]", "must hold a mapping"),
         ("arms: swav/quick\nseeds: [0]", "mine.yaml.*arms"),

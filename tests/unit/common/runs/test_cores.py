@@ -10,6 +10,8 @@ import pytest
 import torch
 
 import common
+from common.config import devices
+from common.config.devices import cgroup_quota, usable_cores
 from common.config.recipe import load_recipe
 from common.runs import devices as cores
 from common.runs import loading
@@ -17,11 +19,9 @@ from common.runs.devices import (
     SMALL_NETWORK,
     WAITING,
     WATCHED_S,
-    cgroup_quota,
     choose_threads,
     threads_of,
     too_many_threads,
-    usable_cores,
 )
 
 WAITS = f"""
@@ -110,7 +110,7 @@ def test_elsewhere_there_is_no_quota(tmp_path):
 
 @pytest.mark.parametrize(("quota", "expected"), [(None, 4), (0.2, 1), (2.1, 3), (64.0, 4)])
 def test_affinity_and_quota_bind_both(monkeypatch, quota, expected):
-    monkeypatch.setattr(cores, "cgroup_quota", lambda: quota)
+    monkeypatch.setattr(devices, "cgroup_quota", lambda: quota)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
     assert usable_cores() == expected
 

@@ -245,7 +245,7 @@ def verify(root: Path, console: Console) -> None:
     for number, path in paths.items():
         if path.is_file():
             found = ow_dfa(OpenWorldConfig(name="ow-dfa", path=str(path), protocol=number))
-            console.print(f"{path}: {found.warning or found.note}", markup=False, highlight=False)
+            console.print(f"{path}: {found.warning or found.note}")
             problems += [found.warning] if found.warning else []
     if problems:
         raise DataError(f"{len(problems)} wrong: {'; '.join(problems)}")

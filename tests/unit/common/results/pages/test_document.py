@@ -95,6 +95,6 @@ def test_what_a_record_says_makes_no_markup_in_html(text):
 def test_in_latex_words_stand_left_numbers_right_and_a_hyphen_before_a_number_is_a_minus():
     rows = [["top-1", "-0.36 (± 1.48)", "-", "worse"], ["5-NN", "+.2", "[-.1, 3e-05]", "-"]]
     latex = to_latex([Table(["arm", "difference", "range", "verdict"], rows)])
-    assert r"\begin{tabular}{lrrl}" in latex
+    assert "\\begin{adjustbox}{max width=\\textwidth}\n\\begin{tabular}{lrrl}" in latex
     assert r"top-1 & $-$0.36 ($\pm$ 1.48) & - & worse \\" in latex
     assert r"5-NN & +.2 & [$-$.1, 3e-05] & - \\" in latex

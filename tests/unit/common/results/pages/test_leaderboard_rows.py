@@ -168,7 +168,7 @@ def test_of_two_protocols_of_a_setting_the_one_that_the_claim_compares_stands_in
     more = [
         make_record(
             arm=arm, variant=variant, seed=seed, run_id=f"{variant}-{seed}", protocol="long",
-            metrics={KNN: value + seed / 100},
+            metrics={KNN: value + (seed if arm == "method" else 2 - seed) / 100},
         )
         for arm, variant, value in arms
         for seed in range(3)
