@@ -323,8 +323,10 @@ def _network(library: str, name: str, pretrained: bool) -> Embedding:
     return Embedding(network, [*mean], [*std])
 
 
-def load_own(path: Path, name: str, classes: tuple[type, ...] = ()) -> tuple[Any, str]:
-    """Runs the user's own file: it was typed on the command line, and nothing else names it.
+def load_own(
+    path: Path, name: str, classes: tuple[type, ...] = ()
+) -> tuple[Callable[[], Any], str]:
+    """Reads the user's own file: it was typed on the command line, and nothing else names it.
 
     Args:
         path: The file.
@@ -332,33 +334,43 @@ def load_own(path: Path, name: str, classes: tuple[type, ...] = ()) -> tuple[Any
         classes: Those that may be named.
 
     Returns:
-        What ``name`` is there, and 16 hex digits of the file.
+        What runs the file as it was read and returns what ``name`` is there then, with nothing that
+        calls have left; and 16 hex digits of the file.
 
     Raises:
-        UsageError: No such file, one that fails, or nothing of this name in it that can be called.
+        UsageError: No such file. The first raises it for a file that fails, or that has nothing of
+            this name that can be called.
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
     # Dataclasses look their module up. By the stem alone it might hide another one.
     own = f"own_file_{path.stem}"
     spec = importlib.util.spec_from_file_location(own, path)
-    assert spec is not None and spec.loader is not None  # of a file that ends in .py
-    module = sys.modules[own] = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's code raises
-        raise UsageError(f"{path}: {type(error).__name__}: {error}") from error
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise UsageError(f"{path}: has no function {name}")
-    if isinstance(function, type) and not issubclass(function, classes):
-        one = name.lower()
-        raise UsageError(f"{path}: {name} is a class; name an instance, such as {one} = {name}()")
-    return function, file_digest(path)[:16]
+    assert spec is not None  # of a file that ends in .py
+    source = path.read_bytes()
+
+    def load() -> Any:
+        module = sys.modules[own] = importlib.util.module_from_spec(spec)
+        try:
+            exec(compile(source, path, "exec", dont_inherit=True), vars(module))
+        except Exception as error:  # whatever the user's code raises
+            raise UsageError(f"{path}: {type(error).__name__}: {error}") from error
+        function = getattr(module, name, None)
+        if not callable(function):
+            raise UsageError(f"{path}: has no function {name}")
+        if isinstance(function, type) and not issubclass(function, classes):
+            one = name.lower()
+            raise UsageError(
+                f"{path}: {name} is a class; name an instance, such as {one} = {name}()"
+            )
+        return function
+
+    return load, file_digest(path)[:16]
 
 
 def _of_function(path: Path, name: str, data: str | None, seed: int) -> Measurable:
-    function, digest = load_own(path, name)
+    load, digest = load_own(path, name)
+    function = load()
     what = f"{path.name}:{name}"
     if data is not None and data.endswith(ENDINGS):
 
