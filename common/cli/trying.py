@@ -86,6 +86,7 @@ def try_loss(
     from common.runs.trial import best_rate, read_bench
 
     own, found = read_own_loss(word, parse_overrides(list(settings))), read_bench(bench)
+    own = replace(own, has_labels=bench == "images")
     if save is not None and (own.is_module or bench != "images"):
         raise UsageError(f"--save {save}: makes a paper of a function, on images, alone")
     pilots = found.own_pilots(own)

@@ -5,6 +5,7 @@ import importlib.util
 import re
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,11 +27,12 @@ from common.evaluation.vectors import Vectors
 from common.paper import get_paper
 from common.registry import BACKBONES
 from common.runs.environment import LIBRARIES
-from common.runs.vector_files import ENDINGS, as_vectors, draw_split
+from common.runs.vector_files import ENDINGS, as_vectors, draw_split, is_vectors_file
 
 # The form in which a library's network is given images, unless it says another.
 SIZE, MEAN, STD = 224, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 TEXTS_AT_ONCE = 64
+ROUNDING = 0.02  # of vectors, relative, in 16 bits
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,30 @@ class FunctionEncoder(nn.Module):
 
     def __init__(self, name: str, function: Callable[[Any], Any]) -> None:
         super().__init__()
-        self.name, self.function = name, function
+        self.name, self.function, self.asked_twice = name, function, False
         self.register_parameter("nothing", nn.Parameter(torch.empty(0)))  # which has a device
 
     def embed(self, images: Tensor) -> Tensor:
-        """Returns what the function gives, ``(batch, dim)``; grey images are repeated."""
-        return _vectors_of(self.name, self.function, _colour(images))
+        """Returns what the function gives, ``(batch, dim)``; grey images are repeated.
+
+        The first batch tells whether vectors depend on which other images are in it.
+        """
+        images = _colour(images)
+        if self.asked_twice:
+            return _vectors_of(self.name, self.function, images)
+        self.asked_twice, half = True, max(len(images) // 2, 1)
+        # As many as before, which some networks need, and copies: a function may write on its own.
+        others = images[torch.arange(len(images)) % half]
+        found = _vectors_of(self.name, self.function, images)
+        again = _vectors_of(self.name, self.function, others)
+        off = float((again[:half] - found[:half]).norm() / found[:half].norm())
+        if off > ROUNDING:
+            warnings.warn(
+                f"{self.name}: a vector changes by {100 * off:.0f} % with the other images of its "
+                "batch; is the network in eval mode?",
+                stacklevel=2,
+            )
+        return found
 
 
 def what_failed(name: str, error: Exception) -> str:
@@ -164,7 +184,7 @@ def find_measurable(
         )
     if weights is not None and not weights.is_file():
         raise UsageError(f"--weights {weights}: no such file")
-    if what.endswith(ENDINGS):
+    if is_vectors_file(what):
         return _of_file(Path(what).expanduser(), data, seed)
     library, _, name = what.partition(":")
     if library in LIBRARIES and name:
@@ -229,7 +249,7 @@ def digest_of_known(vectors: Vectors) -> str:
 
 def _of_network(library: str, name: str, data: str, seed: int, weights: Path | None) -> Measurable:
     what = f"{library}:{Path(name).name if library == 'hf' else name}"
-    if data.endswith(ENDINGS):
+    if is_vectors_file(data):
         digest, encoders = _text_encoders(library, name, seed)
         return _on_texts(what, data, digest, encoders, seed)
     digest, trained = "", partial(_trained, library, name)
@@ -323,8 +343,10 @@ def _network(library: str, name: str, pretrained: bool) -> Embedding:
     return Embedding(network, [*mean], [*std])
 
 
-def load_own(path: Path, name: str, classes: tuple[type, ...] = ()) -> tuple[Any, str]:
-    """Runs the user's own file: it was typed on the command line, and nothing else names it.
+def load_own(
+    path: Path, name: str, classes: tuple[type, ...] = ()
+) -> tuple[Callable[[], Any], str]:
+    """Reads the user's own file: it was typed on the command line, and nothing else names it.
 
     Args:
         path: The file.
@@ -332,35 +354,45 @@ def load_own(path: Path, name: str, classes: tuple[type, ...] = ()) -> tuple[Any
         classes: Those that may be named.
 
     Returns:
-        What ``name`` is there, and 16 hex digits of the file.
+        What runs the file as it was read and returns what ``name`` is there then, with nothing that
+        calls have left; and 16 hex digits of the file.
 
     Raises:
-        UsageError: No such file, one that fails, or nothing of this name in it that can be called.
+        UsageError: No such file. The first raises it for a file that fails, or that has nothing of
+            this name that can be called.
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
     # Dataclasses look their module up. By the stem alone it might hide another one.
     own = f"own_file_{path.stem}"
     spec = importlib.util.spec_from_file_location(own, path)
-    assert spec is not None and spec.loader is not None  # of a file that ends in .py
-    module = sys.modules[own] = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's code raises
-        raise UsageError(f"{path}: {type(error).__name__}: {error}") from error
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise UsageError(f"{path}: has no function {name}")
-    if isinstance(function, type) and not issubclass(function, classes):
-        one = name.lower()
-        raise UsageError(f"{path}: {name} is a class; name an instance, such as {one} = {name}()")
-    return function, file_digest(path)[:16]
+    assert spec is not None  # of a file that ends in .py
+    source = path.read_bytes()
+
+    def load() -> Any:
+        module = sys.modules[own] = importlib.util.module_from_spec(spec)
+        try:
+            exec(compile(source, path, "exec", dont_inherit=True), vars(module))
+        except Exception as error:  # whatever the user's code raises
+            raise UsageError(f"{path}: {type(error).__name__}: {error}") from error
+        function = getattr(module, name, None)
+        if not callable(function):
+            raise UsageError(f"{path}: has no function {name}")
+        if isinstance(function, type) and not issubclass(function, classes):
+            one = name.lower()
+            raise UsageError(
+                f"{path}: {name} is a class; name an instance, such as {one} = {name}()"
+            )
+        return function
+
+    return load, file_digest(path)[:16]
 
 
 def _of_function(path: Path, name: str, data: str | None, seed: int) -> Measurable:
-    function, digest = load_own(path, name)
+    load, digest = load_own(path, name)
+    function = load()
     what = f"{path.name}:{name}"
-    if data is not None and data.endswith(ENDINGS):
+    if data is not None and is_vectors_file(data):
 
         def encode(samples: NDArray[Any]) -> Tensor:
             given = samples.tolist() if samples.dtype.kind in "US" else torch.from_numpy(samples)

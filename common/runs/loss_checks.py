@@ -33,6 +33,8 @@ NARROW = 0.05  # of the value, as NT-Xent's at a temperature of 4
 
 
 PASSED, NOTE, LOOK = "passed", "note", "look at this"
+REPEATED = "called twice"
+ALONE = ("value", "memory", "chance", "cost")  # which compare no values of two calls
 BEARS = "look for exp of large scores, which logsumexp bears"
 
 
@@ -69,20 +71,24 @@ def check_loss(own: OwnLoss) -> Iterator[LossCheck]:
         UsageError: It fails, returns no scalar, or gives no finite value and gradient; after the
             other checks where float32 alone is too small for it.
     """
-    checks, unfit = dict(CHECKS), None
+    checks, unfit, varies = dict(CHECKS), None, False
     try:
         _call(own, *views(BATCH, dtype=torch.float32))
     except OutOfRange as error:
         unfit = error
         for name in ("value", "float16", "bfloat16"):
             del checks[name]
-    if not own.takes_labels:
+    if not (own.takes_labels and own.has_labels):
         del checks["labels"]
     for name, check in checks.items():
+        if varies and name not in ALONE:
+            continue
         try:
-            yield LossCheck(name, *check(own))
+            state, text = check(own)
         except UsageError as error:
-            yield LossCheck(name, LOOK, str(error))
+            state, text = LOOK, str(error)
+        varies = varies or (name == REPEATED and state == NOTE)
+        yield LossCheck(name, state, text)
     if unfit:
         raise unfit
 
@@ -137,7 +143,8 @@ def _call(
     except UsageError:
         raise
     except Exception as error:  # whatever the user's code raises
-        raise UsageError(f"{place}: {what_failed(own.name, error)}") from error
+        hint = "" if own.has_labels else "; this bench has no labels, and gives None"
+        raise UsageError(f"{place}: {what_failed(own.name, error)}{hint}") from error
     value, gradient = loss.item(), z.grad
     if gradient is None or not math.isfinite(value) or not gradient.isfinite().all():
         what = f"is {value}" if not math.isfinite(value) else "has a gradient that is not finite"
@@ -159,6 +166,16 @@ def _is_finite(own: OwnLoss, z: Tensor, labels: Tensor | None) -> bool:
     except Exception:  # whatever the user's code raises, which is no number either
         return False
     return bool(loss.isfinite()) and bool(gradient.isfinite().all())
+
+
+def _repeated(own: OwnLoss) -> Found:
+    """Asks for one value twice, and for another between, which a queue would hold."""
+    z1, z2 = views(BATCH)
+    value, _, again = (_call(own, *pair)[0] for pair in ((z1, z2), (z2, z1), (z1, z2)))
+    if _same(value, again):
+        return PASSED, "the same on equal input"
+    text = f"{_from_to(value, again)} on equal input: it has a state, or draws"
+    return NOTE, f"{text}; checks that compare calls are left out"
 
 
 def _value(own: OwnLoss) -> Found:
@@ -357,6 +374,7 @@ def _from_to(one: float, other: float) -> str:
 
 
 CHECKS: dict[str, Callable[[OwnLoss], Found]] = {
+    REPEATED: _repeated,
     "value": _value,
     "float16": partial(_in_precision, dtype=torch.float16),
     "bfloat16": partial(_in_precision, dtype=torch.bfloat16),

@@ -5,23 +5,24 @@ It is a method of `METHODS` in the process that has read the user's file, and in
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, make_dataclass, replace
-from functools import cache
+from functools import cache, cached_property, wraps
 from pathlib import Path
 from typing import Any
 
 from lightning import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig, Recipe
 from common.data.images.batch import as_view_batch
-from common.errors import UsageError, outline
+from common.errors import LikewiseError, UsageError, outline
 from common.methods.heads import pass_views
 from common.paper import get_paper
 from common.registry import METHODS
 from common.results.record import TRIED
-from common.runs.encoders import digest_of_parts, load_own
+from common.runs.encoders import digest_of_parts, load_own, what_failed
 from common.training.diagnostics import is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import count_batch
@@ -35,15 +36,28 @@ class OwnLoss:
 
     Args:
         name: ``file.py:loss``.
-        made: The function, or the class of a LightningModule.
+        load: Runs the file and returns the function, or the class of a LightningModule.
         settings: Given to each call of the function, or to the class.
         digest: Of the file and the settings, 16 hex digits.
+        has_labels: Whether the bench has labels; None stands for them where it has none.
     """
 
     name: str
-    made: Callable[..., Any]
+    load: Callable[[], Any]
     settings: dict[str, Any]
     digest: str
+    has_labels: bool = True
+
+    @cached_property
+    def made(self) -> Any:
+        """What the file has, made at first use; a copy of this has its own."""
+        return self.load()
+
+    @property
+    def signature(self) -> inspect.Signature:
+        """The arguments; raises `ValueError` where they are not told."""
+        call = self.made.forward if isinstance(self.made, nn.Module) else self.made
+        return inspect.signature(call)
 
     @property
     def is_module(self) -> bool:
@@ -53,14 +67,14 @@ class OwnLoss:
     @property
     def takes_labels(self) -> bool:
         """Whether the function has an argument ``labels``."""
-        return "labels" in inspect.signature(self.made).parameters
+        return "labels" in self.signature.parameters
 
     @property
     def all_settings(self) -> dict[str, Any]:
         """Its settings, the defaults included."""
         defaults = {
             name: one.default
-            for name, one in inspect.signature(self.made).parameters.items()
+            for name, one in self.signature.parameters.items()
             if name not in VIEWS and one.default is not one.empty
         }
         return defaults | self.settings
@@ -71,7 +85,7 @@ class OwnLoss:
         Raises:
             UsageError: It returns something else.
         """
-        given = {"labels": labels} if self.takes_labels else {}
+        given = {"labels": labels if self.has_labels else None} if self.takes_labels else {}
         loss = self.made(z1, z2, **given, **self.settings)
         if not isinstance(loss, Tensor) or loss.ndim:
             raise UsageError(f"{self.name}: returns {outline(loss)}; a scalar tensor is needed")
@@ -79,7 +93,7 @@ class OwnLoss:
 
     def build(self) -> Any:
         """Returns the user's module; raises `UsageError` where it lacks ``embed``."""
-        module = self.made(**self.settings)
+        module = self.load()(**self.settings)
         if not callable(getattr(module, "embed", None)) or not module.automatic_optimization:
             raise UsageError(
                 f"{self.name}: needs embed(images) -> (batch, dim), and automatic optimization"
@@ -105,16 +119,16 @@ def read_own_loss(word: str, settings: dict[str, Any]) -> OwnLoss:
     path, _, name = word.rpartition(":")
     if not path.endswith(".py"):
         raise UsageError(f"{word}: no loss; name it as file.py:loss")
-    made, digest = load_own(Path(path).expanduser(), name, (LightningModule,))
+    load, digest = load_own(Path(path).expanduser(), name, (LightningModule,))
     whole = digest_of_parts([digest, name, json.dumps(settings, sort_keys=True)])
-    own = OwnLoss(f"{Path(path).name}:{name}", made, settings, whole)
+    own = OwnLoss(f"{Path(path).name}:{name}", load, settings, whole)
     _check_signature(own)
     return own
 
 
 def _check_signature(own: OwnLoss) -> None:
     try:
-        signature = inspect.signature(own.made)
+        signature = own.signature
     except ValueError:  # a function of torch's, or one that it has compiled
         raise UsageError(
             f"{own.name}: does not tell its arguments; call it in a function of Python"
@@ -184,19 +198,41 @@ def _with_loss(schema: type) -> Any:
 def _with_own_step(base: Any) -> Any:
     """Returns the rival's module ``base`` with the user's loss in place of its own."""
     step = {"contrast": _contrast} if hasattr(base, "contrast") else {"training_step": _step}
-    return type(f"{base.__name__}WithOwnLoss", (base,), step)
+
+    @wraps(base.__init__)
+    def build(self: Any, method: Any, *given: Any) -> None:
+        base.__init__(self, method, *given)
+        # What one run has left in the user's file, such as a queue, is not in the next.
+        self.own = replace(LOSSES[method.digest])
+        self.learnt = self.own.made if isinstance(self.own.made, nn.Module) else None
+
+    return type(f"{base.__name__}WithOwnLoss", (base,), {"__init__": build} | step)
 
 
-def _contrast(self: Any, z: Tensor) -> Tensor:
-    """Returns the loss of views ``(views, batch, dim)``, a scalar."""
-    return LOSSES[self.method.digest](z[0], z[1], None)
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Raises what the code of ``file.py:name`` raises as `LikewiseError`: other trials go on."""
+    try:
+        yield
+    except LikewiseError:
+        raise
+    except Exception as error:  # whatever the user's code raises
+        raise LikewiseError(f"{name}: {what_failed(name, error)}") from error
+
+
+def _contrast(self: Any, z: Tensor, keys: Tensor | None = None) -> Tensor:
+    """Returns the loss of views ``(views, batch, dim)``, a scalar; ``keys`` are not asked."""
+    with _told(self.own.name):
+        found: Tensor = self.own(z[0], z[1], None)
+    return found
 
 
 def _step(self: Any, batch: object, batch_idx: int) -> Tensor:
     """One step on two views of images."""
     batch = as_view_batch(batch, 2)
     z1, z2 = pass_views(self.project, batch.views, self.method.views_together)
-    loss = LOSSES[self.method.digest](z1, z2, batch.labels)
+    with _told(self.own.name):
+        loss: Tensor = self.own(z1, z2, batch.labels)
     log_embeddings(self, loss, z1.detach(), self.collapse)
     count_batch(self)
     return loss
@@ -226,7 +262,8 @@ class OwnModule(PaperModule):
     def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step of the user's module, whose logged values are not kept."""
         batch = as_view_batch(batch)
-        loss: Tensor = self.own.training_step((batch.views, batch.labels), batch_idx)
+        with _told(self.method.loss):
+            loss: Tensor = self.own.training_step((batch.views, batch.labels), batch_idx)
         if is_log_due(self):
             self.log("train/loss", loss.detach())
         count_batch(self)

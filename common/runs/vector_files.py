@@ -36,6 +36,11 @@ KNOWN = {*CLASSES, *NUMBERS, *SCORES, *PARTS, *NAMES, *TEXTS, *VECTORS, *sum(SID
 TESTED = 0.25
 
 
+def is_vectors_file(name: str) -> bool:
+    """Tells by its ending whether a file called ``name`` is read here."""
+    return name.lower().endswith(ENDINGS)
+
+
 def read_vectors_file(path: Path) -> Arrays:
     """Returns the arrays of a .npz or .npy, or the columns of a Parquet file or a CSV.
 
@@ -45,19 +50,31 @@ def read_vectors_file(path: Path) -> Arrays:
     Raises:
         DataError: No such file, a form that is not known, or a file that is broken.
     """
-    if not path.is_file() or not path.name.endswith(ENDINGS):
+    if not path.is_file() or not is_vectors_file(path.name):
         raise DataError(f"{path}: give a file that exists and ends in {', '.join(ENDINGS)}")
     try:
-        if path.suffix in (".npz", ".npy"):  # each is told by what it holds
+        if path.suffix.lower() in (".npz", ".npy"):  # each is told by what it holds
             read = np.load(path, allow_pickle=False)
             found: Arrays = {"embeddings": read} if isinstance(read, np.ndarray) else dict(read)
-        elif path.suffix == ".parquet":
+            found = _in_small_letters(path, found)
+        elif path.suffix.lower() == ".parquet":
             found = _parquet(path)
         else:
             found = _csv(path)
     except (*BROKEN, RuntimeError) as error:  # the last of a way to compress that is unknown
         raise DataError(f"{path}: not readable: {why_broken(error)}") from None
     return {name: each for name, each in found.items() if np.ndim(each)}
+
+
+def _in_small_letters(path: Path, arrays: Arrays) -> Arrays:
+    """Returns the arrays, names that mean something in small letters; X and Y are dimensions."""
+    found: Arrays = {}
+    for name, each in arrays.items():
+        small = name.lower() if len(name) > 1 and name.lower() in KNOWN else name
+        if small in found:
+            raise DataError(f"{path}: {small} is there twice, in other letters; leave one out")
+        found[small] = each
+    return found
 
 
 def _parquet(path: Path) -> Arrays:
@@ -93,6 +110,7 @@ def _joined(path: Path, columns: Arrays, place: Callable[[int], str]) -> Arrays:
 
     Messages name a row by its ``place``.
     """
+    columns = _in_small_letters(path, columns)
     plain = {
         n: x for n, x in columns.items() if n not in KNOWN and x.ndim == 1 and x.dtype.kind in "fiu"
     }
@@ -168,6 +186,8 @@ def as_vectors(path: Path, tested: Path | None, encode: Encode | None, seed: int
     if tested is not None:
         both = [_rows(path, arrays, encode), _rows(tested, _known_arrays(tested), encode)]
         train, test = _numbered_alike(both)
+        if len(test.known) and not np.isin(test.known, train.known).any():
+            warnings.warn(f"{tested}: no label of it is a label of {path}", stacklevel=2)
         return Vectors(test, *validated(train))
     found = from_arrays(path, arrays, encode, seed)
     names = (*TEXTS, *sum(SIDES, ()))
@@ -273,6 +293,11 @@ def _rows(path: Path, arrays: Arrays, encode: Encode | None) -> Rows:
     labels = one_of(arrays, CLASSES, path)
     numbers = one_of(arrays, NUMBERS, path)
     if labels is not None and labels.dtype.kind == "f" and (labels % 1 != 0).any():
+        gaps = int(np.isnan(labels).sum())
+        if gaps and not (labels[np.isfinite(labels)] % 1).any():
+            raise DataError(
+                f"{path}: labels: {gaps:,} of {len(labels):,} are NaN; -1 marks an unknown one"
+            )
         labels, numbers = None, labels  # fractions are no classes
     if labels is not None:
         _one_a_row(path, "labels", labels, len(x))
@@ -303,6 +328,8 @@ def _numbered_alike(parts: list[Rows]) -> list[Part]:
     labels = [each for _, each in parts if each is not None]
     if len(labels) < len(parts):
         return [part for part, _ in parts]
+    if len({each.dtype.kind in "US" for each in labels}) > 1:
+        labels = [_as_text(each) for each in labels]
     known = np.unique(np.concatenate(labels))
     names = known[~np.isin(known, ("-1", "") if known.dtype.kind in "US" else (-1,))]
     found = []
@@ -313,13 +340,31 @@ def _numbered_alike(parts: list[Rows]) -> list[Part]:
     return found
 
 
+def _as_text(labels: NDArray[Any]) -> NDArray[Any]:
+    """Returns labels as text, whole numbers in one form: 1, "1.0" and "01" are one class."""
+    texts = labels.astype(str).tolist()
+    numbers = (re.fullmatch(r"(-?)0*([0-9]+)(\.0*)?", each) for each in texts)
+    pairs = zip(texts, numbers, strict=True)
+    return np.array([text if whole is None else whole[1] + whole[2] for text, whole in pairs])
+
+
 def draw_split(groups: NDArray[Any], seed: int) -> NDArray[Any]:
-    """Returns "test" for a quarter of each class, drawn by seed, and "train" for the others."""
+    """Returns "test" for a quarter of each class, drawn by seed, and "train" for the others.
+
+    A class of one row is trained on, as no row would tell of it else; unless all are.
+    """
     order = np.random.default_rng(seed).permutation(len(groups))
     found = np.full(len(groups), "train")
-    for name in np.unique(groups):
-        rows = order[groups[order] == name]
-        found[rows[: max(round(TESTED * len(rows)), 1)]] = "test"
+    names, counts = np.unique(groups, return_counts=True)
+    known = counts[names >= 0]
+    alone = int((known == 1).sum())
+    if 0 < alone < len(known):
+        said = f"{alone} of {len(known)} classes have one row alone, which is not tested"
+        warnings.warn(said, stacklevel=2)
+    for name, count in zip(names, counts, strict=True):
+        if count > 1 or alone == len(known):
+            rows = order[groups[order] == name]
+            found[rows[: max(round(TESTED * len(rows)), 1)]] = "test"
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from rich.console import Console
 
@@ -162,7 +163,63 @@ def test_a_loss_on_sentences_takes_the_place_of_simcses(tmp_path):
     recipe = own_recipe(bench.pool.recipes[0], own, 1e-3)
     module = build_module(recipe, load_data(recipe))
     z = module.head.weight.detach()[:2, None].repeat(1, 3, 1)
-    assert module.contrast(z) == pytest.approx(float((z[0] - z[1]).square().sum()))
+    assert module.contrast(z, None) == pytest.approx(float((z[0] - z[1]).square().sum()))
+
+
+STATE = """
+import torch
+
+
+class Learns(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.randn(()))
+        self.calls = 0
+
+    def forward(self, z1, z2):
+        self.calls += 1
+        return self.scale * self.calls * (z1 - z2).square().sum()
+
+
+learns = Learns()
+
+
+def fails(z1, z2):
+    if learns.calls:
+        raise ValueError("boom")
+    return learns(z1, z2)
+"""
+
+
+@pytest.fixture
+def built(tmp_path):
+    """Returns what builds the module of a bench with a loss of `STATE`."""
+    file, bench = tmp_path / "state.py", read_bench("sentences")
+    file.write_text(STATE)
+
+    def build(name):
+        recipe = own_recipe(bench.pool.recipes[0], read_own_loss(f"{file}:{name}", {}), 1e-3)
+        return build_module(recipe, load_data(recipe))
+
+    return build
+
+
+def test_each_build_has_its_own_state_and_trains_the_parameters_of_the_loss(built):
+    z = torch.stack([torch.zeros(3, 2), torch.ones(3, 2)])
+    first = built("learns")
+    values = [first.contrast(z, None).item() for _ in range(2)]
+    second = built("learns")
+    assert [second.contrast(z, None).item() for _ in range(2)] == values
+    assert values[1] == pytest.approx(2 * values[0])
+    (scale,) = second.own.made.parameters()
+    assert any(each is scale for each in second.parameters())
+
+
+def test_what_the_loss_raises_in_training_is_told_with_its_line(built):
+    module, z = built("fails"), torch.ones(2, 3, 2)
+    module.contrast(z, None)
+    with pytest.raises(LikewiseError, match=r"state\.py:fails: ValueError at line 21 of state\.py"):
+        module.contrast(z, None)
 
 
 def test_a_module_is_checked_and_takes_the_benchs_optimizer(tmp_path):

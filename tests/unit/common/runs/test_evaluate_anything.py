@@ -71,6 +71,45 @@ def test_names_of_classes_numbers_and_pairs_are_read(tmp_path):
     assert pairs.known == {"partners"} and scored.known == {"scored pairs"}
 
 
+def test_names_and_endings_in_capital_letters_mean_the_same(tmp_path):
+    split = np.where(np.arange(90) < 60, "train", "test")
+    path = wrote(tmp_path / "a.npz", x=X, Label=Y, Split=split).rename(tmp_path / "A.NPZ")
+    table = csv_of(tmp_path / "c.csv", X=X[:, 0], Y=X[:, 1], Label=Y, Split=split)
+    found = find_measurable(str(path), None, 0).encoders["A.NPZ"], as_vectors(table, None, None, 0)
+    for one in found:
+        assert len(one.test.x) == 30 and one.train.classes.tolist() == Y[:60].tolist()
+    assert found[1].test.x.shape == (30, 2)
+
+
+@pytest.mark.parametrize(
+    ("trained", "tested"),
+    [
+        ([*map(str, Y)], Y),
+        (Y.astype(float), [f"{y}.0" if y else "" for y in Y]),
+        ([f"0{y}" for y in Y], Y),
+    ],
+)
+def test_labels_of_two_files_are_one_class_as_number_and_as_text(trained, tested, tmp_path):
+    both = (wrote(tmp_path / f"{n}.npz", x=X, y=y) for n, y in enumerate((trained, tested)))
+    found = as_vectors(*both, None, 0)
+    assert found.train.classes.tolist() == Y.tolist()
+    known = found.test.classes >= 0
+    assert found.test.classes[known].tolist() == Y[known].tolist() and known.sum() >= (Y > 0).sum()
+
+
+def test_labels_of_two_files_that_share_none_are_warned_of(tmp_path):
+    train, test = (wrote(tmp_path / f"{n}.npz", x=X, y=Y + n) for n in (0, 10))
+    with pytest.warns(UserWarning, match=r"10\.npz: no label of it is a label of .*0\.npz"):
+        as_vectors(train, test, None, 0)
+
+
+def test_a_class_of_one_row_is_trained_on(tmp_path):
+    labels = [*Y[:-2], 8, 9]
+    with pytest.warns(UserWarning, match="2 of 5 classes have one row alone, which is not tested"):
+        found = as_vectors(wrote(tmp_path / "a.npz", x=X, y=labels), None, None, 0)
+    assert found.test.classes.max() == 2 and {3, 4} <= {*found.train.classes.tolist()}
+
+
 def test_parquet_of_papers_embed_is_read(tmp_path):
     pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     table = pa.table({"ids": [str(i) for i in range(90)], "embeddings": X.tolist(), "labels": Y})
@@ -93,6 +132,8 @@ def test_parquet_of_papers_embed_is_read(tmp_path):
         ({"first": X, "second": X[:9]}, "90 first and 9 second"),
         ({"first": X, "second": X, "scores": Y[:9]}, "90 rows, but 9 scores"),
         ({"x": X, "y": np.eye(3)[Y]}, r"labels of shape \(90, 3\); one a row is needed, .* argmax"),
+        ({"x": X, "y": np.where(Y, Y, np.nan)}, r"labels: \d+ of 90 are NaN; -1 marks an unknown"),
+        ({"x": X, "Label": Y, "label": Y}, "label is there twice, in other letters"),
         ({"x": X, "targets": np.full(90, np.inf)}, "numbers: 90 of 90 rows are NaN or infinite"),
         ({"x": X, "y": Y, "split": Y}, 'split says "2", "1", "0" in 90 of 90 rows; what is'),
         ({"x": X, "y": Y, "split": ["train", "tst"] * 45}, '"tst" in 45 of 90 .* training, val,'),
@@ -242,6 +283,16 @@ def test_one_class_is_refused_where_classes_are_told_apart(tmp_path):
 def test_what_a_function_returns_is_checked(function, message):
     with pytest.raises(DataError, match=message):
         FunctionEncoder("f.py:f", function).embed(torch.ones(6, 1, 4, 4))
+
+
+def test_a_function_whose_vectors_depend_on_the_batch_is_told(recwarn):
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.BatchNorm1d(48))
+    images = torch.rand(6, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    with pytest.warns(UserWarning, match=r"f\.py:f: a vector .*; is the network in eval mode\?"):
+        FunctionEncoder("f.py:f", network).embed(images)
+    recwarn.clear()
+    FunctionEncoder("f.py:f", network.eval()).embed(images)
+    assert not recwarn
 
 
 def test_grey_images_have_three_channels_for_a_function_and_raw_is_what_is_stored(tmp_path):

@@ -1,5 +1,7 @@
 """Each check of `papers try` on a loss that passes all of them, and on one that fails it."""
 
+from dataclasses import replace
+
 import pytest
 
 from common.errors import UsageError
@@ -158,9 +160,29 @@ class Distance(torch.nn.Module):
 
 
 distance = Distance()
+
+
+class Labelled(torch.nn.Module):
+    def forward(self, z1, z2, labels, power=2.0):
+        return labelled(z1, z2, labels)
+
+
+labelled_module = Labelled()
+queue = []
+
+
+def queued(z1, z2):
+    known = [one.to(z2) for one in queue if one.shape[1] == z2.shape[1]]
+    keys = F.normalize(torch.cat([z2, *known]), dim=1)
+    queue[:] = [z2.detach()]
+    return F.cross_entropy(F.normalize(z1, dim=1) @ keys.T / 0.2, torch.arange(len(z1)))
+
+
+def dropped(z1, z2):
+    return contrast(F.dropout(z1, 0.5), z2)
 """
 ALL = [
-    *("value", "float16", "bfloat16", "gradient", "order of the batch"),
+    *("called twice", "value", "float16", "bfloat16", "gradient", "order of the batch"),
     *("agreement", "collapse", "one duplicate", "two halves"),
     *("memory", "chance", "labels", "cost"),
 ]
@@ -259,6 +281,28 @@ def test_a_loss_beyond_float32_is_refused_after_what_float64_tells(file):
 def test_products_beyond_float64_are_told_from_a_root_at_zero(file):
     with pytest.raises(UsageError, match="at a tenth of the projections it is finite: look for ex"):
         [*check_loss(read_own_loss(f"{file}:by_exp_of_products", {}))]
+
+
+@pytest.mark.parametrize("loss", ["queued", "dropped"])
+def test_a_loss_that_varies_on_equal_input_is_told_once_and_compared_with_nothing(file, loss):
+    found = {one.name: one for one in check_loss(read_own_loss(f"{file}:{loss}", {}))}
+    assert [*found] == ["called twice", "value", "memory", "chance", "cost"]
+    assert found["called twice"].state == "note"
+    assert "look at this" not in {one.state for one in found.values()}
+    assert "on equal input: it has a state, or draws" in found["called twice"].text
+
+
+def test_a_module_that_is_made_is_given_labels_and_tells_its_settings(file):
+    own = read_own_loss(f"{file}:labelled_module", {})
+    found = {one.name: one for one in check_loss(own)}
+    assert found["labels"].text.startswith("they change the value")
+    assert own.all_settings == {"power": 2.0}
+
+
+def test_where_the_bench_has_no_labels_a_loss_that_needs_them_is_refused(file):
+    own = replace(read_own_loss(f"{file}:supervised", {}), has_labels=False)
+    with pytest.raises(UsageError, match=r"TypeError at line .*; this bench has no labels, and gi"):
+        [*check_loss(own)]
 
 
 def test_a_value_at_chance_is_named(file):
