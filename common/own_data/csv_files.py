@@ -2,6 +2,7 @@
 
 import mimetypes
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -68,6 +69,11 @@ class Column:
         numbers = (to_number(text.replace(",", ".")) for text in self.texts)
         return self.numbers is None and bool(self.texts) and None not in numbers
 
+    @property
+    def is_index(self) -> bool:
+        """Whether it holds the lines' numbers: pandas writes them so, and names them on reading."""
+        return re.fullmatch(r"(Unnamed: \d+(\.\d+)*)?", self.name) is not None
+
 
 @dataclass(frozen=True)
 class Times:
@@ -104,14 +110,20 @@ class CsvFile:
     def describe(self) -> str:
         """Returns what was found, in words."""
         said = f"a CSV of {self.rows:,} lines and {len(self.columns)} columns"
-        if commas := [one.name for one in self.columns if one.has_commas]:
-            said += f" (commas make the numbers of {', '.join(commas)} text; write 3.5 for 3,5)"
+        if self.commas:
+            said += f" ({self.commas})"
         if self.times is None:
             return said
         one = self.times
         if one.minutes <= 0:
             return f"{said}, with dates in {one.name} that are not in order"
         return f"{said}, {one.first} to {one.last}, a line every {spell(one.minutes)}"
+
+    @property
+    def commas(self) -> str:
+        """What to say of numbers with decimal commas, "" where there are none."""
+        names = ", ".join(one.name for one in self.columns if one.has_commas)
+        return f"commas make the numbers of {names} text; write 3.5 for 3,5" if names else ""
 
     def column(self, name: str) -> Column | None:
         """Returns the column ``name``, or None."""

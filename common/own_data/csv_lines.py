@@ -189,6 +189,12 @@ def place_of(path: Path, header: list[str], name: str) -> int:
     return header.index(name)
 
 
+def split_place(header: list[str]) -> int | None:
+    """Returns where column ``split`` stands, in small letters or capitals; None without one."""
+    names = header if "split" in header else [name.lower() for name in header]
+    return names.index("split") if "split" in names else None
+
+
 def read_numbers(
     path: Path, lines: Lines, name: str, mend: str, missing: Collection[str] = ()
 ) -> list[float]:

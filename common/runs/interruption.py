@@ -31,6 +31,9 @@ MEMORY_ADVICE = (
     "a smaller number where it is set (in place of batch norm this needs a backbone such as "
     "resnet18_gn); or lower data.batch_size"
 )
+# What a decomposition of torch's says, such as that of embeddings for their rank.
+NON_FINITE = "contained non-finite values"
+DIVERGED = "optimizer.lr: the training has diverged, to values that are not finite; lower it"
 
 
 def heeded() -> tuple[int, ...]:
@@ -237,7 +240,7 @@ def _joins_on_one_node(trainer: Trainer) -> bool:
 
 @contextmanager
 def _deaths_in_words() -> Iterator[None]:
-    """Says how a worker died, or that the memory is full, and the mend.
+    """Says how a worker died, that the memory is full or that weights diverged, and the mend.
 
     Torch's signal handler raises wherever the training stands, also outside of the loader. Code
     that it interrupts may make an error of its own of it, as `inspect` does.
@@ -249,7 +252,8 @@ def _deaths_in_words() -> Iterator[None]:
         while first is not None:
             if isinstance(first, RuntimeError):
                 full = FULL.search(str(first)) and MEMORY_ADVICE
-                if said := died_in_words(first) or full:
+                diverged = NON_FINITE in str(first) and DIVERGED
+                if said := died_in_words(first) or full or diverged:
                     raise LikewiseError(said) from error
             first = first.__cause__ or first.__context__
         raise

@@ -15,6 +15,7 @@ import netrc
 import os
 import queue
 import shlex
+import shutil
 import subprocess
 import sys
 import threading
@@ -117,7 +118,8 @@ class Channel:
         self._pending: queue.Queue[dict[str, Any]] = queue.Queue(MAX_PENDING)
         self._pending.put(first)
         folder = run_dir / "wandb"
-        folder.mkdir(parents=True, exist_ok=True)
+        self._scratch = folder / "tmp"
+        self._scratch.mkdir(parents=True, exist_ok=True)
         with (folder / "tracker.log").open("ab") as log:
             # -P: the script's folder is not a place to import from.
             self.process = subprocess.Popen(
@@ -126,7 +128,7 @@ class Channel:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 bufsize=0,
-                env=_environment(run_dir),
+                env={**_environment(run_dir), "TMPDIR": str(self._scratch)},
                 # Ctrl-C reaches every process of the group; the tracker has to outlive it.
                 start_new_session=True,
             )
@@ -174,6 +176,8 @@ class Channel:
                     break
         if kind != "finished" and self.fault is None:
             self.fault = "its process was ended from outside"
+        # The child runs no exit hooks, and may have been killed.
+        shutil.rmtree(self._scratch, ignore_errors=True)
         self._ended.set()
 
 

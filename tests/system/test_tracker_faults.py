@@ -113,6 +113,7 @@ def test_killed_in_mid_run(tmp_path, word):
     assert errors.count("Tracking with W&B has stopped") == 1, errors
     assert len(errors.splitlines()) == 1, errors
     assert f"sync: wandb sync {tmp_path}/wandb/offline-run-" in output
+    assert not (tmp_path / "wandb" / "tmp").exists()
 
 
 @needs_proc

@@ -70,7 +70,7 @@ def _read_folder(path: Path) -> Graph:
     pairs = [file.stem.partition("-") for file in sorted(path.glob("*-*.csv"))]
     links = [(one, other) for one, _, other in pairs if one in nodes and other in nodes]
     rows = table_rows(path / "labels.csv") if (path / "labels.csv").is_file() else ()
-    classes = Counter(row[1] for _, row in rows if len(row) == 2 and row[0].isdigit())
+    classes = Counter(row[1] for _, row in rows if len(row) == 2 and row[0].isdigit() and row[1])
     target = next(iter(nodes), None)
     labels = {target: list(classes.values())} if target and classes else {}
     return Graph(path, nodes, links, labels, "folder")

@@ -86,13 +86,14 @@ def _plan_targets(found: CsvFile, draft: Draft) -> None:
     asked = draft.words.get("data.targets")
     time = found.times.name if found.times else None
     columns = [c for c in found.columns if c.name != time and (not asked or c.name in asked)]
-    # pandas writes its index as a column without a name.
-    numbers = [c for c in columns if c.name and (c.numbers is not None or c.odd)]
+    numbers = [c for c in columns if not c.is_index and (c.numbers is not None or c.odd)]
     kept = [column.name for column in numbers if not column.constant]
-    if not kept:
-        draft.refuse(f"{found.path}: there is no column of numbers with a name that changes")
     whole = [column.name for column in numbers if not column.odd and not column.constant]
     mend = f", or leave it out: data.targets=[{','.join(whole)}]" if whole else ""
+    if any(column.has_commas for column in columns):
+        draft.refuse(f"{found.path}: {found.commas}{mend}")
+    elif not kept:
+        draft.refuse(f"{found.path}: there is no column of numbers with a name that changes")
     for column in numbers:
         if column.odd is not None and draft.get("data.fill") is None:
             wrong = no_number(found.path, column.name, *column.odd)

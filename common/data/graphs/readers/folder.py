@@ -161,6 +161,8 @@ def read_labels(path: Path, count: int) -> tuple[Ids, list[str]]:
         node = to_count(row[0])
         if node is None or node >= count:
             raise DataError(f"{path}, line {line}: there is no target node {shown(row[0])}")
+        if not row[1]:
+            continue
         label = names.setdefault(row[1], len(names))
         if labels[node] not in (-1, label):
             raise DataError(f"{path}, line {line}: node {node} has another class already")

@@ -9,9 +9,9 @@ from common.data.image_text.config import ImageTextConfig
 from common.data.image_text.readers.lines import Line, lines_as_set
 from common.data.image_text.sets import CaptionedSet
 from common.errors import DataError
-from common.own_data.csv_lines import Lines, place_of, read_lines
+from common.own_data.csv_lines import Lines, place_of, read_lines, split_place
 
-FALSE_COLUMN, NEAR_COLUMN, SPLIT, GROUP = "neg_caption", "neg_image", "split", "group"
+FALSE_COLUMN, NEAR_COLUMN, GROUP = "neg_caption", "neg_image", "group"
 
 
 def caption_table(config: ImageTextConfig) -> CaptionedSet:
@@ -37,6 +37,7 @@ def table_lines(path: Path, lines: Lines, image_column: str, caption_column: str
     """
     (_, header), *rows = lines
     image, caption = (place_of(path, header, name) for name in (image_column, caption_column))
+    part = split_place(header)
     found = []
     for number, cells in rows:
         where, cell = f"{path}, line {number}", dict(zip(header, cells, strict=True))
@@ -49,7 +50,7 @@ def table_lines(path: Path, lines: Lines, image_column: str, caption_column: str
         false = [other for other in listed if _plain(other) != _plain(text)]
         dropped = len(listed) - len(false)
         near = _list(where, NEAR_COLUMN, cell.get(NEAR_COLUMN, ""), int)
-        split, group = cell.get(SPLIT, ""), cell.get(GROUP, "")
+        split, group = "" if part is None else cells[part], cell.get(GROUP, "")
         found.append(Line(cells[image], text, where, split, false, near, dropped, group))
     return found
 

@@ -20,6 +20,8 @@ UNREAD = {
     ".png, or train on them from Python with a loader of your own: docs/python.md",
     ".tar.gz": "packed shards cannot be read at any place; unpack them: gunzip {folder}/*.tar.gz",
     ".tgz": "packed shards cannot be read at any place; unpack them: gzip -d {folder}/*.tgz",
+    ".csv": "beside it lie no images; name the table itself, or, where these are links of a graph, "
+    "write its nodes.csv, too: a line type,count for each type of node",
 }
 
 
@@ -78,8 +80,9 @@ def list_folder(folder: Path, only: list[str] | None = None) -> Listing:
     starts = [""] if only is None else [name for name in only if (folder / name).is_dir()]
     found = sorted(pair for start in starts for pair in walk_images(folder / start, start))
     if not found:
-        for file in sorted(folder.rglob("*")):
-            for ending, mend in UNREAD.items():
+        files = sorted(folder.rglob("*"))
+        for ending, mend in UNREAD.items():
+            for file in files:
                 if file.name.endswith(ending):
                     raise DataError(f"{file}: {mend.format(folder=file.parent)}")
         raise DataError(f"{folder} holds no images ({' '.join(sorted(SUFFIXES))})")

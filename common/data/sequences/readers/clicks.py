@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from common.errors import DataError, MissingLibrary, shown
 from common.own_data.csv_files import CLICKS, DATE_FORMATS, LOOKED_AT, click_columns
-from common.own_data.csv_lines import check_names, kind_of, table_rows, to_number
+from common.own_data.csv_lines import MISSING, check_names, kind_of, table_rows, to_number
 
 NUMBER, ISO, ZONED = "a number", "a date of ISO 8601", "a date of ISO 8601 with a time zone"
 FORMS = (NUMBER, ISO, ZONED, *(form for form in DATE_FORMATS if form))
@@ -80,8 +80,8 @@ def read_clicks(path: Path, asked: Columns) -> tuple[list[Click], list[float], C
     """Returns the lines of a table, the seconds of each, all 0 without times, and the columns.
 
     Raises:
-        DataError: Columns that are not found, an empty cell, or a time that is none; names the
-            line.
+        DataError: Columns that are not found, a cell without a value, or a time that is none;
+            names the line.
     """
     header = read_header(path)
     columns = find_columns(path, header, asked)
@@ -98,9 +98,10 @@ def read_clicks(path: Path, asked: Columns) -> tuple[list[Click], list[float], C
     ]
     for click in clicks:
         for role, name in zip(("user", "item"), columns, strict=False):
-            if not getattr(click, role):
+            if (cell := getattr(click, role)).lower() in MISSING:
+                what = f"holds {shown(cell)}, which is no {role}" if cell else "is empty"
                 raise DataError(
-                    f"{place_in(path, click.number)}: column {name!r} is empty; take the line out"
+                    f"{place_in(path, click.number)}: column {name!r} {what}; take the line out"
                 )
     if columns.time is None:
         return clicks, [0.0] * len(clicks), columns

@@ -32,13 +32,15 @@ def plan_listed(found: CsvFile, draft: Draft) -> None:
 
 def _target(found: CsvFile, draft: Draft, others: list[str], asked: bool = False) -> Column | None:
     """Returns the column to predict, which the user names if ``asked``, or if there are several."""
-    numbers = [c for c in found.columns if (c.numbers or c.odd) and c.name not in (*others, "")]
+    numbers = [c for c in found.columns if c.numbers or c.odd]
+    numbers = [c for c in numbers if c.name not in others and not c.is_index]
     name = draft.words.get("data.target")
     if name is None and len(numbers) == 1 and not asked:
         name = numbers[0].name
         draft.choose("data.target", name, "the only column of numbers")
     column = found.column(str(name))
     names = ", ".join(c.name for c in numbers[:8]) + (", ..." if len(numbers) > 8 else "")
+    names = "; ".join(filter(None, [names or "none", found.commas]))
     if name is None:
         draft.refuse(f"data.target: name the column to predict, data.target=NAME, one of {names}")
     elif column is not None and column.odd is not None:
@@ -56,11 +58,15 @@ def _target(found: CsvFile, draft: Draft, others: list[str], asked: bool = False
 def _plan_columns(found: CsvFile, draft: Draft, target: Column | None) -> None:
     categorical: list[str] = []
     dropped: list[str] = []
-    given = [*draft.get("data.categorical"), *draft.get("data.drop")]
+    given = [
+        *draft.get("data.categorical"),
+        *draft.get("data.drop"),
+        draft.words.get("data.target"),
+    ]
     for column in found.columns:
-        if column is target or column.name in given:
+        if column.name in given:
             continue
-        if not column.name:  # the lines' numbers: pandas writes its index so
+        if column.is_index:
             dropped.append(column.name)
         elif column.gap is not None:
             draft.refuse(
@@ -72,6 +78,12 @@ def _plan_columns(found: CsvFile, draft: Draft, target: Column | None) -> None:
             draft.refuse(
                 f"{no_number(found.path, name, *column.odd)}; repair it, or say what it is: "
                 f"data.categorical=[{name}] or data.drop=[{name}]"
+            )
+        elif column.has_commas:
+            name = column.name
+            draft.refuse(
+                f"{found.path}: commas make the numbers of column {name} text; write 3.5 for 3,5, "
+                f"or say what it is: data.categorical=[{name}] or data.drop=[{name}]"
             )
         elif column.numbers is None:
             fewer = 2 <= len(set(column.texts)) <= MOST_VALUES

@@ -10,7 +10,7 @@ from common.data.catalogue.root import data_root, require
 from common.data.text.config import TextConfig
 from common.data.text.sets import Texts, TextSet, keep_apart
 from common.errors import DataError
-from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers
+from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers, split_place
 
 OPEN = "stsb-open"
 STSB_FILE = "text_sts/stsb_open_subset.csv.gz"
@@ -115,10 +115,9 @@ def split_parts(path: Path, lines: Lines, texts: Texts) -> dict[str, Texts]:
     Raises:
         DataError: A split that is none; names the line.
     """
-    header = lines[0][1]
-    if "split" not in header:
+    place, rows = split_place(lines[0][1]), dict[str, list[int]]()
+    if place is None:
         return {}
-    place, rows = header.index("split"), dict[str, list[int]]()
     for row, (number, cells) in enumerate(lines[1:]):
         if cells[place] not in SPLITS:
             raise DataError(f"{path}, line {number}: split {cells[place]!r} is not {[*SPLITS]}")

@@ -419,6 +419,10 @@ FAULTS = {
     "an image of 16 bits with a caption": (deep_captions, ["pairs.tsv", "10.png", "8 bits"]),
     "images of 20000 x 1 with captions": (long_captions, ["pairs.tsv", "png", "20000 x 1"]),
     "arrays in place of images": (arrays, [".npy", "docs/python.md"]),
+    "links without a list of nodes": (
+        lambda folder: ["meow", str(text(folder / "edges.csv", "source,target", "0,1").parent)],
+        ["edges.csv", "no images", "nodes.csv", "type,count"],
+    ),
     **{
         f"images of which {word} leaves none": (
             lambda folder, word=word: ["swav", str(images(folder) and folder), word],

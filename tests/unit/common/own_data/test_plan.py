@@ -314,6 +314,9 @@ def test_meta_paths_are_those_over_each_linked_type(tmp_path):
     assert data.metapaths == ["paper-author-paper", "paper-subject-paper"]
     assert len(data.top_k) == len(data.edge_mask) == 2
     assert max(data.labels_per_class) < 20
+    gaps = [f"{n},{n % 3 or ''}" for n in range(60)]
+    write_csv(tmp_path / "labels.csv", "node,class", gaps)
+    assert sum(recognise(tmp_path).labels["paper"]) == 40
 
 
 def test_a_paper_that_takes_other_data_names_the_papers_that_take_these(tmp_path):
@@ -592,3 +595,31 @@ def test_a_dictionary_is_planned_and_its_lines_are_texts_of_other_papers(tmp_pat
 def test_texts_without_blanks_are_no_log_of_actions(tmp_path, line):
     (tmp_path / "texts.txt").write_text("\n".join(f"{line}{n}" for n in range(60)))
     assert recognise(tmp_path / "texts.txt").forms == ("lines",)
+
+
+def test_an_index_of_pandas_is_no_input_and_no_target(tmp_path):
+    rows = [f"{n},{n},{n % 5},{n % 7}.5" for n in range(200)]
+    path = write_csv(tmp_path / "t.csv", "Unnamed: 0.1,Unnamed: 0,a,y", rows)
+    data = plan("supremix", path, "data.target=y").recipe.data
+    assert data.drop == ["Unnamed: 0.1", "Unnamed: 0"]
+    assert plan("autotcl", path).recipe.data.targets == ["a", "y"]
+    assert "one of a, y" in refusal("supremix", path)
+
+
+def test_decimal_commas_are_said_wherever_a_column_of_numbers_is_missed(tmp_path):
+    rows = [f"{n};{n % 9},5;{n % 7};{n % 5}" for n in range(200)]
+    path = write_csv(tmp_path / "t.csv", ";weight;age;y", rows)
+    said = refusal("supremix", path, "data.target=y")
+    assert "weight" in said and "3.5 for 3,5" in said and "data.drop=[weight]" in said
+    assert plan("supremix", path, "data.target=y", "data.drop=[weight]").recipe.data.drop
+    assert "age, y; commas make the numbers of weight text" in refusal(
+        "supremix", path, "data.target=weight"
+    )
+    text = hourly(tmp_path / "load.csv", 200).read_text().replace(",", ";").replace(".", ",")
+    (tmp_path / "load.csv").write_text(text)
+    said = refusal("autotcl", tmp_path / "load.csv")
+    assert "3.5 for 3,5" in said and "data.targets=[temp]" in said
+    every = [f"{row.split(';')[0]};{n % 9},5" for n, row in enumerate(text.splitlines()[1:])]
+    assert "numbers of load text" in refusal(
+        "autotcl", write_csv(tmp_path / "one.csv", "when;load", every)
+    )

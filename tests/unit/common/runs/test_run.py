@@ -250,3 +250,14 @@ def test_a_torn_or_newer_record_is_no_complete_run(text, said, tmp_path, recipe)
     with pytest.raises(RecordError, match=said):
         resume_run(run, Console(quiet=True))
     assert run.record.read_text() == text
+
+
+def test_weights_that_diverge_within_a_step_are_the_rates_fault(
+    recipe, tmp_path, console, monkeypatch
+):
+    play(monkeypatch, lambda _run: torch.linalg.svdvals(torch.full((4, 4), torch.nan)))
+    with pytest.raises(LikewiseError, match=r"^optimizer\.lr: the training has diverged"):
+        start_run(recipe, tmp_path, console)
+    play(monkeypatch, lambda _run: torch.linalg.cholesky(-torch.eye(2)))
+    with pytest.raises(torch.linalg.LinAlgError):  # a fault of the code's own
+        start_run(recipe, tmp_path, console)

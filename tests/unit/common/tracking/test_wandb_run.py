@@ -51,8 +51,10 @@ def test_offline_run_holds_what_was_sent_and_stays_in_the_folder(tmp_path, offli
     assert [path.name for path in tmp_path.iterdir()] == ["the run"]
 
 
-def test_images_go_with_the_run(tmp_path, offline):
-    said = []
+def test_images_go_with_the_run_and_leave_nothing_elsewhere(tmp_path, offline, monkeypatch):
+    said, elsewhere = [], tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
     tracker = Tracker(said.append)
     start(tracker, tmp_path)
     Image.new("RGB", (4, 3)).save(tmp_path / "views.png")
@@ -64,6 +66,7 @@ def test_images_go_with_the_run(tmp_path, offline):
     (copy,) = made.glob("files/media/images/plots/views*.png")
     assert Image.open(copy).size == (4, 3)
     assert said == []
+    assert not [*elsewhere.iterdir()] and not (tmp_path / "wandb" / "tmp").exists()
 
 
 def test_a_image_that_is_refused_costs_a_warning_and_nothing_else(tmp_path, offline):

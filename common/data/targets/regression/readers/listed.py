@@ -9,11 +9,11 @@ import torch
 from common.data.images.readers.folders import warn_outside
 from common.data.targets.regression.samples import TEST, TRAIN, VAL, random_splits
 from common.errors import DataError, shown
-from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers
+from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers, split_place
 
 ROLES = {"train": TRAIN, "val": VAL, "dev": VAL, "test": TEST}
 MEND = "repair it, or take the line out"
-PATH, SPLIT = "path", "split"
+PATH = "path"
 
 
 class ListedLines(NamedTuple):
@@ -63,9 +63,9 @@ def list_files(path: Path, lines: Lines) -> list[Path]:
 
 def listed_splits(path: Path, lines: Lines) -> torch.Tensor:
     """Returns the splits as of `RegressionSet`; raises `DataError` that names the line."""
-    if SPLIT not in lines[0][1]:
+    place = split_place(lines[0][1])
+    if place is None:
         return random_splits(len(lines) - 1)
-    place = lines[0][1].index(SPLIT)
     roles = []
     for number, cells in lines[1:]:
         if cells[place] not in ROLES:

@@ -5,6 +5,7 @@ import torch
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import join_links
 from common.data.graphs.module import GraphData
+from common.data.graphs.readers.folder import read_labels
 from common.errors import ConfigError, DataError
 from common.evaluation.config import EvaluationConfig, evaluation_schema
 from common.registry import PROTOCOLS
@@ -193,3 +194,11 @@ def test_a_path_without_the_name_of_a_set_that_reads_it_is_refused():
     with pytest.raises(ConfigError, match=r"data\.path.*papers-authors.*data\.name=folder"):
         GraphConfig(path="graph")
     assert GraphConfig(name="hetero-data", path="graph.pt").path == "graph.pt"
+
+
+def test_a_line_without_a_class_leaves_its_node_without_one(folder):
+    labels = folder / "labels.csv"
+    labels.write_text("\n".join(f"{node},{('', 'even', 'odd')[node % 3]}" for node in range(60)))
+    found, names = read_labels(labels, 60)
+    assert names == ["even", "odd"]
+    assert found.tolist() == [node % 3 - 1 for node in range(60)]

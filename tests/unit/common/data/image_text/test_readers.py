@@ -121,13 +121,14 @@ def test_a_caption_whose_false_ones_all_equal_it_is_left_out_and_counted(tmp_pat
         assert other in ((image + 2) % 20, image)
 
 
-def test_a_csv_may_say_the_splits_and_have_other_columns(tmp_path):
+@pytest.mark.parametrize("column", ["split", "Split"])
+def test_a_csv_may_say_the_splits_and_have_other_columns(tmp_path, column):
     names, path = write_images(tmp_path), tmp_path / "pairs.csv"
     splits = ["train"] * 14 + ["val"] * 3 + ["test"] * 3
     lines = [
         f'{name},"red, blue {n}",{s}' for n, (name, s) in enumerate(zip(names, splits, strict=True))
     ]
-    path.write_text("\n".join(["image,caption,split", *lines]))
+    path.write_text("\n".join([f"image,caption,{column}", *lines]))
     data = build("caption-table", path, image_column="image", caption_column="caption")
     assert data.set.held_out["test"].captions == [f"red, blue {n}" for n in (17, 18, 19)]
     assert len(data.set.train) == 14

@@ -14,10 +14,10 @@ NUM = 30
 SPLITS = ["train"] * 20 + ["val"] * 5 + ["test"] * 5
 
 
-def write(folder, splits=SPLITS, name="agedb.csv"):
+def write(folder, splits=SPLITS, name="agedb.csv", column="split"):
     """Writes images whose red is their label and a CSV as the authors' loaders expect."""
     (folder / "faces").mkdir(parents=True)
-    lines = ["age,path" + (",split" if splits else "")]
+    lines = ["age,path" + (f",{column}" if splits else "")]
     for row in range(NUM):
         image = np.zeros((12, 10, 3), np.uint8)
         image[..., 0] = 5 * row
@@ -33,8 +33,9 @@ def make_data(path, **options):
     return RegressionData(RegressionConfig(**{**config, "size": 8, **options}), 0)
 
 
-def test_images_labels_and_splits_belong_together(tmp_path):
-    found = read_numbered(write(tmp_path), "age", 8)
+@pytest.mark.parametrize("column", ["split", "Split"])
+def test_images_labels_and_splits_belong_together(tmp_path, column):
+    found = read_numbered(write(tmp_path, column=column), "age", 8)
     assert found.inputs.shape == (NUM, 3, 8, 8) and found.inputs.dtype == torch.uint8
     assert torch.equal(found.inputs[:, 0, 4, 4].double(), 5 * found.targets)
     roles = {"train": TRAIN, "val": VAL, "test": TEST}

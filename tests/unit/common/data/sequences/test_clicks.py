@@ -76,6 +76,8 @@ def test_without_times_the_order_of_lines_counts_and_is_said_to(tmp_path):
         ("user,customer_id,time", "{}", ROWS, ["user, customer_id", "data.user=user"]),
         ("user,thing,time", "{}", ROWS, ["item", "sku", "user, thing, time", "data.item=NAME"]),
         ("user,item,time", "{}", [*ROWS, ("", "a", 3)], ["line 7", "'user' is empty"]),
+        ("user,item,time", "{}", [*ROWS, ("NULL", "a", 3)], ["line 7", "'user'", "NULL"]),
+        ("user,item,time", "{}", [*ROWS, ("u1", "NaN", 3)], ["line 7", "'item'", "NaN"]),
         ("user,item,time", "{}", [*ROWS, ("u1", "a", "soon")], ["line 7", "soon", "number"]),
         ("user,item,time", "{}", [*ROWS, ("u1", "a", "")], ["line 7", "'time' is empty"]),
         ("user,item,time", "{}", [*ROWS, ("u1", "a", "nan")], ["line 7", "nan"]),

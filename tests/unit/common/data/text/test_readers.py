@@ -78,10 +78,11 @@ def pairs(tmp_path, *lines, **options):
     return own_pairs(TextConfig(name="pairs", path=path, **options))
 
 
-def test_held_out_pairs_with_scores_are_graded(tmp_path):
+@pytest.mark.parametrize("column", ["split", "SPLIT"])
+def test_held_out_pairs_with_scores_are_graded(tmp_path, column):
     found = pairs(
         tmp_path,
-        "split,sentence1,sentence2,score",
+        f"{column},sentence1,sentence2,score",
         "train,a b,c,1",
         '"dev",d,"e, f",2.5',
         "test,g,h,0",
