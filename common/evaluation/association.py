@@ -70,7 +70,7 @@ def word_vectors(
     """
     if settings.level == "word":
         return inputs.embed(inputs.encode(list(dict.fromkeys(words))))
-    before = {t.format(word): t.split("{}")[0] for word in words for t in templates}
+    before = {t.format(word): t.split("{}")[0].rstrip() for word in words for t in templates}
     store = inputs.encode(list(before))
     if settings.level == "sentence":
         return inputs.embed(store)

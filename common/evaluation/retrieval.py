@@ -12,17 +12,22 @@ from common.evaluation.vectors import Vectors
 def evaluate_retrieval(inputs: Vectors, settings: RetrievalConfig, seed: int) -> dict[str, float]:
     """Returns ``mrr`` and ``recall@k`` in per cent.
 
+    A tested sample whose class no training sample has is never found.
+
     Args:
         inputs: Hold training and tested samples with classes.
         settings: Which k.
         seed: Not used.
     """
     train, own, queries, targets = inputs.features
+    classes, own = own.unique(return_inverse=True)
+    places = torch.searchsorted(classes, targets).clamp(max=len(classes) - 1)
     entries = mean_by(train, own)
     if settings.centred:
         centre = entries.mean(0)
         entries, queries = entries - centre, queries - centre
-    ranks = rank_targets(queries, entries, targets, settings.chunk)
+    ranks = rank_targets(queries, entries, places, settings.chunk)
+    ranks[classes[places] != targets] = torch.inf
     rows = {"mrr": 100 / ranks}
     rows |= {f"recall@{k}": 100 * (ranks <= k).double() for k in settings.cutoffs}
     for name, values in rows.items():

@@ -75,9 +75,9 @@ def make_adapter(
         apply = partial(through_map, weight=weight, bias=bias)
     elif name == "random-shift":
         apply = partial(shifted, shift=random_shift(draw(text[0]), settings.shift))
-    elif name in ("mean-shift", "covariance"):
+    elif name == "mean-shift":
         apply = partial(shifted, shift=mean_shift(image, text))
-    if name in ("none", "linear"):
+    if name == "none":
         return apply, apply
     if name != "covariance":
         return lambda x: noisy(apply(x), draw(x), settings.noise), apply
@@ -87,7 +87,7 @@ def make_adapter(
         moved = covaried(x, shift, draw(x), spread, settings.covariance_factor)
         return unit(moved + settings.covariance_noise * draw(x))
 
-    return covary, apply
+    return covary, unit
 
 
 def noisy(text: Tensor, noise: Tensor, weight: float) -> Tensor:

@@ -120,11 +120,12 @@ class LARC(Optimizer):
 
 
 class LARS(LARC):
-    """LARS as SimCLR's code has it: the ratio is to the norm of the decayed gradient.
+    """LARS with the ratio of SimCLR's code, which is to the norm of the decayed gradient.
 
     ``ratio = trust_coefficient |p| / (|g + weight_decay p| + eps)``. A weight whose gradient is
     zero, as in a residual branch that starts at zero, decays with this ratio all the same. All
-    else is as in `LARC`, whose ratio is that of You et al.
+    else is as in `LARC`, whose ratio is that of You et al. The rate multiplies the momentum, as
+    in torch and PixPro's code; in SimCLR's it is inside, which differs while the rate changes.
     """
 
     norm_of_sum = True

@@ -101,7 +101,10 @@ def same_strongest(features: Tensor, top_k: int) -> Tensor:
 
 
 class RankStats(Heads[RankStatsConfig]):
-    """RankStats: pairs of unlabelled rows with the same strongest features are of one class."""
+    """RankStats: pairs of unlabelled rows with the same strongest features are of one class.
+
+    It logs ``diag/partners``, with how many others a row has them in common (AutoNovel's code).
+    """
 
     defaults = RankStatsConfig
 
@@ -124,10 +127,12 @@ class RankStats(Heads[RankStatsConfig]):
         """One step over the global batch; the second prediction differs by its dropout."""
         batch = as_open_world_batch(batch, self)
         config, num = self.method, batch.num_labelled
-        g = self.embed(batch.images)
+        maps = self.backbone.feature_map(batch.images)
+        g = self.head.embed(maps)
         logits = join_with_grad(self.head.classify(g), num)
         again = join_with_grad(self.head.classify(g), num)
-        labels, features = gather(batch.labels), join(g, num)
+        # The code ranks what is pooled, after a ReLU, and no batch norm is between.
+        labels, features = gather(batch.labels), join(maps.mean(dim=(2, 3)).relu(), num)
         ce = margin_cross_entropy(logits[: len(labels)], labels, config.margin)
         probs, other = (upcast(x).softmax(dim=1) for x in (logits, again))
         same = same_strongest(features[len(labels) :], config.top_k).to(probs)
@@ -139,5 +144,6 @@ class RankStats(Heads[RankStatsConfig]):
         loss = loss - config.entropy_weight * entropy(probs.mean(dim=0))
         if is_log_due(self):
             self.log("train/loss", loss.detach())
+            self.log("diag/partners", same.sum(dim=1).mean() - 1)
         count_batch(self)
         return loss

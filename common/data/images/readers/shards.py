@@ -150,7 +150,8 @@ def _list_shard(path: Path) -> list[tuple[int, int, int, bytes]]:
                 if f".{kind.lower()}" in SUFFIXES:
                     _add_image(images, key, member, path)
                 elif kind in PARSERS:
-                    labels[key] = _read_label(tar, member, kind, path)
+                    label = _read_label(tar, member, kind, path)
+                    labels[key] = labels.get(key, -1) if label < 0 else label
             _check_end(path, tar.offset)
     except (tarfile.TarError, OSError) as error:
         raise DataError(

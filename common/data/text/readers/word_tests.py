@@ -14,7 +14,8 @@ def read_tests(path: str) -> dict[str, WordTest]:
     """Returns the tests of a YAML file by name.
 
     Raises:
-        DataError: A test without one of its lists, or sets of words that differ in number.
+        DataError: A test without one of its lists, with a word twice in a list, or with sets of
+            words that differ in number.
     """
     content = read_yaml(Path(path).expanduser())
     return {str(name): _read(f"{path}: {name}", test) for name, test in content.items()}
@@ -27,6 +28,9 @@ def _read(place: str, test: Any) -> WordTest:
     if set(lists) != set(SETS) or not all_lists:
         raise DataError(f"{place}: needs the lists {', '.join(SETS)}, and may have templates")
     words = {name: tuple(str(word) for word in own) for name, own in lists.items()}
+    for name, own in words.items():
+        if len(set(own)) < len(own):
+            raise DataError(f"{place}: {name} has a word twice; name each once")
     if len(words["first"]) != len(words["second"]):
         raise DataError(f"{place}: first and second must have as many words")
     if not all(words.values()) or any(str(each).count("{}") != 1 for each in templates):

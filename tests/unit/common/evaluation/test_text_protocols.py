@@ -1,5 +1,7 @@
 """Protocols on texts, on an encoder whose states are known."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -29,6 +31,7 @@ from common.evaluation.text_config import (
     StsConfig,
 )
 from common.evaluation.text_inputs import Graded, LabelledTexts, TextInputs
+from common.evaluation.tokens import pack_tokens
 from common.registry import PROTOCOLS, READERS
 
 TOKENIZER = WholeWords(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh"])
@@ -110,6 +113,17 @@ def test_a_definition_finds_the_entry_of_its_words():
     assert found["recall@1"] == 0 and found["recall@3"] == 100
 
 
+@pytest.mark.parametrize("absent", [1, 3], ids=["between", "beyond"])
+def test_a_class_without_training_texts_is_never_found_and_no_entry(absent):
+    train = LabelledTexts(TOKENIZER.encode(["a", "b", "c d", "d c"]), np.array([0, 0, 2, 2]))
+    held_out = LabelledTexts(TOKENIZER.encode(["a b", "c d", "e"]), np.array([0, 2, absent]))
+    found = evaluate_retrieval(inputs(train=train, held_out=held_out).vectors, RetrievalConfig(), 0)
+    assert found["mrr"] == found["recall@1"] == pytest.approx(200 / 3)
+    wrong = held_out._replace(targets=np.array([2, 0, absent]))
+    found = evaluate_retrieval(inputs(train=train, held_out=wrong).vectors, RetrievalConfig(), 0)
+    assert found["mrr"] == pytest.approx(100 / 3)
+
+
 def test_isotropy_counts_pairs_of_words_and_weighs_long_texts_more():
     store = TOKENIZER.encode(["a b", "c d e"])
     unit = STATES / STATES.norm(dim=1, keepdim=True)
@@ -179,6 +193,31 @@ def test_a_word_is_read_at_its_place_in_the_sentence():
         settings.drop_last_token = drop
         found = word_vectors(inputs(), ["c", "d"], ["e f {} a", "{}"], settings)
         assert torch.equal(found, STATES[[7, 7, 8, 8]])
+
+
+def test_a_word_is_read_at_its_place_where_a_blank_belongs_to_the_word_after_it():
+    def encode(texts):
+        pieces = [re.findall(r" ?\S+| +$", text) for text in texts]
+        ids = [[5 + "abcdefgh".find(piece.strip() or "h") for piece in own] for own in pieces]
+        return pack_tokens([[2, *own, 3] for own in ids], 0)
+
+    found = word_vectors(
+        TextInputs(Lookup(), encode, 1),
+        ["c", "d"],
+        ["e f {} a", "{}"],
+        AssociationConfig(level="word-in-sentence"),
+    )
+    assert torch.equal(found, STATES[[7, 7, 8, 8]])
+
+
+@pytest.mark.parametrize("name", ["first", "away"])
+def test_a_word_that_a_test_names_twice_is_refused(tmp_path, name):
+    lists = {"first": "[a, c]", "second": "[b, d]", "toward": "[e, f]", "away": "[g, h]"}
+    lists[name] = "[a, a]"
+    own = ", ".join(f"{key}: {words}" for key, words in lists.items())
+    (tmp_path / "tests.yaml").write_text(f"near: {{{own}}}\n")
+    with pytest.raises(DataError, match=f"tests.yaml: near: {name} has a word twice"):
+        READERS.get("association-tests")(str(tmp_path / "tests.yaml"))
 
 
 def test_a_sentence_that_is_repeated_counts_once():

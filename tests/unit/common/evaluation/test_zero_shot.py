@@ -9,8 +9,9 @@ import torch
 from common.errors import ConfigError, DataError
 from common.evaluation.pair_config import ADAPTERS, TextTransferConfig, ZeroShotConfig
 from common.evaluation.pair_inputs import CaptionedImages, Classes
-from common.evaluation.text_transfer import evaluate_text_transfer
+from common.evaluation.text_transfer import evaluate_text_transfer, make_adapter
 from common.evaluation.zero_shot import class_description, evaluate_zero_shot
+from common.losses.precision import unit
 from tests.pair_inputs import WORDS, Given, make, random, texts
 
 
@@ -96,3 +97,15 @@ def test_a_shift_of_the_mean_carries_a_classifier_over_the_gap():
         assert found[f"transfer_{name}_image_top1"] > found["transfer_none_image_top1"] + 10
     assert len(found) == 2 * len(ADAPTERS) and min(found.values()) >= 0
     assert evaluate_text_transfer(inputs, TextTransferConfig(adapters=ADAPTERS), 0) == found
+
+
+def test_noise_is_added_while_the_classifier_learns_alone():
+    image, text = random(20), random(20, seed=4)
+    for name in ADAPTERS:
+        learn, apply = make_adapter(
+            name, image, text, TextTransferConfig(), torch.Generator().manual_seed(0)
+        )
+        assert torch.equal(learn(text), learn(text)) == (name == "none")
+        assert torch.equal(apply(text), apply(text))
+        # The covariance moves texts to images while it learns, and leaves those that are tested.
+        assert torch.equal(apply(text), unit(text)) == (name in ("none", "noise", "covariance"))

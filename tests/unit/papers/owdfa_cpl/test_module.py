@@ -12,6 +12,7 @@ from common.data.targets.open_world.batch import OpenWorldBatch
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.draws import keyed_generator
 from common.errors import ConfigError, DataError
+from papers.owdfa_cpl import baselines
 from papers.owdfa_cpl.baselines import (
     ORCA,
     Classifier,
@@ -250,3 +251,13 @@ def test_rank_statistics_forget_the_order_of_the_strongest():
     rows = torch.tensor([[5.0, 4, 0, 1], [4.0, 5, 1, 0], [0.0, 5, 4, 0]])
     expected = [[True, True, False], [True, True, False], [False, False, True]]
     assert same_strongest(rows, 2).tolist() == expected
+
+
+def test_rank_statistics_are_of_what_is_pooled_before_the_batch_norm(monkeypatch):
+    module, batch, seen = make(RankStats, RankStatsConfig), make_batch(), []
+    monkeypatch.setattr(
+        baselines, "same_strongest", lambda rows, k: seen.append(rows) or same_strongest(rows, k)
+    )
+    module.training_step(batch, 0)
+    wanted = module.backbone(batch.images)[4:].relu()
+    torch.testing.assert_close(seen[0], wanted)

@@ -50,3 +50,11 @@ def test_a_header_that_is_none_is_not_the_end(shard):
     shard.write_bytes(content)
     with pytest.raises(DataError, match=rf"no member can be read from byte {place:,} on; fetch"):
         open_shards(shard.parent, [shard])
+
+
+def test_a_description_without_a_label_leaves_the_label_that_is_known(shard):
+    with tarfile.open(shard, "a") as tar:
+        member = tarfile.TarInfo("1.json")
+        member.size = 2
+        tar.addfile(member, io.BytesIO(b"{}"))
+    assert open_shards(shard.parent, [shard]).labels.tolist() == [0, 1, 2]
