@@ -72,7 +72,7 @@ class Column:
     @property
     def is_index(self) -> bool:
         """Whether it holds the lines' numbers: pandas writes them so, and names them on reading."""
-        return re.fullmatch(r"(Unnamed: \d+(\.\d+)*)?", self.name) is not None
+        return not self.name or re.fullmatch(r"Unnamed: 0(\.\d+)*", self.name) is not None
 
 
 @dataclass(frozen=True)

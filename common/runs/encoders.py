@@ -117,8 +117,8 @@ class FunctionEncoder(nn.Module):
         off = float((again[:half] - found[:half]).norm() / found[:half].norm())
         if off > ROUNDING:
             warnings.warn(
-                f"{self.name}: a vector changes by {100 * off:.0f} % with the other images of its "
-                "batch; is the network in eval mode?",
+                f"{self.name}: a vector changes by {100 * off:.0f} % with its batch, or from call "
+                "to call; is the network in eval mode?",
                 stacklevel=2,
             )
         return found
@@ -385,7 +385,7 @@ def load_own(
             )
         return function
 
-    return load, file_digest(path)[:16]
+    return load, hashlib.sha256(source).hexdigest()[:16]
 
 
 def _of_function(path: Path, name: str, data: str | None, seed: int) -> Measurable:

@@ -33,7 +33,7 @@ MEMORY_ADVICE = (
 )
 # What a decomposition of torch's says, such as that of embeddings for their rank.
 NON_FINITE = "contained non-finite values"
-DIVERGED = "optimizer.lr: the training has diverged, to values that are not finite; lower it"
+DIVERGED = "optimizer.lr: values are not finite any more; lower it, or look at data and loss"
 
 
 def heeded() -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from common.config.schema import Recipe
@@ -125,6 +125,13 @@ def _labels_of(batch: int) -> Tensor:
     return torch.arange(batch) % 10
 
 
+def _ask(own: OwnLoss, z1: Tensor, z2: Tensor, labels: Tensor | None) -> Tensor:
+    """Returns the loss; a module's parameters take the precision of the views."""
+    if isinstance(own.made, nn.Module):
+        own.made.to(z1.dtype)
+    return own(z1, z2, labels)
+
+
 def _call(
     own: OwnLoss, z1: Tensor, z2: Tensor, labels: Tensor | None = None
 ) -> tuple[float, Tensor]:
@@ -136,14 +143,15 @@ def _call(
     z = torch.stack([z1, z2]).requires_grad_()
     place = f"{own.name} on ({len(z1)}, {z1.shape[1]}) in {str(z.dtype).removeprefix('torch.')}"
     try:
-        loss = own(z[0], z[1], _labels_of(len(z1)) if labels is None else labels)
+        loss = _ask(own, z[0], z[1], _labels_of(len(z1)) if labels is None else labels)
         if not loss.requires_grad:
             raise UsageError(f"{place}: its value has no gradient: nothing would be trained")
         loss.backward()
     except UsageError:
         raise
     except Exception as error:  # whatever the user's code raises
-        hint = "" if own.has_labels else "; this bench has no labels, and gives None"
+        gives_none = own.takes_labels and not own.has_labels
+        hint = "; this bench has no labels, and gives None" if gives_none else ""
         raise UsageError(f"{place}: {what_failed(own.name, error)}{hint}") from error
     value, gradient = loss.item(), z.grad
     if gradient is None or not math.isfinite(value) or not gradient.isfinite().all():
@@ -161,7 +169,7 @@ def _call(
 def _is_finite(own: OwnLoss, z: Tensor, labels: Tensor | None) -> bool:
     z = z.detach().requires_grad_()
     try:
-        loss = own(z[0], z[1], _labels_of(z.shape[1]) if labels is None else labels)
+        loss = _ask(own, z[0], z[1], _labels_of(z.shape[1]) if labels is None else labels)
         (gradient,) = torch.autograd.grad(loss, z)
     except Exception:  # whatever the user's code raises, which is no number either
         return False
@@ -260,7 +268,7 @@ def _all_equal(z: Tensor) -> tuple[Tensor, Tensor]:
 def _bare_value(own: OwnLoss, z1: Tensor, z2: Tensor, labels: Tensor) -> float:
     """Returns the value, finite or not; NaN where the loss fails."""
     try:
-        return own(z1, z2, labels).item()
+        return _ask(own, z1, z2, labels).item()
     except Exception:  # whatever the user's code raises
         return math.nan
 
@@ -350,7 +358,7 @@ def _cost(own: OwnLoss) -> Found:
     """Times value and gradient beside NT-Xent's, in turns; other work on the cores is left out."""
     z1, z2 = views(BATCH, dtype=torch.float32)
     labels = _labels_of(BATCH)
-    calls = {"own": lambda a, b: own(a, b, labels), "nt": lambda a, b: nt_xent(a, b, 0.2)}
+    calls = {"own": lambda a, b: _ask(own, a, b, labels), "nt": lambda a, b: nt_xent(a, b, 0.2)}
     best = dict.fromkeys(calls, math.inf)
     for _ in range(7):
         for name, call in calls.items():

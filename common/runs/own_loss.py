@@ -106,12 +106,13 @@ LOSSES: dict[str, OwnLoss] = {}
 CLASSES: dict[str, Any] = {}
 
 
-def read_own_loss(word: str, settings: dict[str, Any]) -> OwnLoss:
+def read_own_loss(word: str, settings: dict[str, Any], has_labels: bool = True) -> OwnLoss:
     """Reads ``file.py:loss``.
 
     Args:
         word: The file, and the function or LightningModule in it.
         settings: Of the loss.
+        has_labels: Whether the bench has labels.
 
     Raises:
         UsageError: No such file or function, or one that does not take views and ``settings``.
@@ -121,7 +122,7 @@ def read_own_loss(word: str, settings: dict[str, Any]) -> OwnLoss:
         raise UsageError(f"{word}: no loss; name it as file.py:loss")
     load, digest = load_own(Path(path).expanduser(), name, (LightningModule,))
     whole = digest_of_parts([digest, name, json.dumps(settings, sort_keys=True)])
-    own = OwnLoss(f"{Path(path).name}:{name}", load, settings, whole)
+    own = OwnLoss(f"{Path(path).name}:{name}", load, settings, whole, has_labels)
     _check_signature(own)
     return own
 
@@ -200,8 +201,8 @@ def _with_own_step(base: Any) -> Any:
     step = {"contrast": _contrast} if hasattr(base, "contrast") else {"training_step": _step}
 
     @wraps(base.__init__)
-    def build(self: Any, method: Any, *given: Any) -> None:
-        base.__init__(self, method, *given)
+    def build(self: Any, method: Any, *given: Any, **named: Any) -> None:
+        base.__init__(self, method, *given, **named)
         # What one run has left in the user's file, such as a queue, is not in the next.
         self.own = replace(LOSSES[method.digest])
         self.learnt = self.own.made if isinstance(self.own.made, nn.Module) else None

@@ -56,7 +56,7 @@ def read_vectors_file(path: Path) -> Arrays:
         if path.suffix.lower() in (".npz", ".npy"):  # each is told by what it holds
             read = np.load(path, allow_pickle=False)
             found: Arrays = {"embeddings": read} if isinstance(read, np.ndarray) else dict(read)
-            found = _in_small_letters(path, found)
+            found = _in_small_letters(found)
         elif path.suffix.lower() == ".parquet":
             found = _parquet(path)
         else:
@@ -66,14 +66,13 @@ def read_vectors_file(path: Path) -> Arrays:
     return {name: each for name, each in found.items() if np.ndim(each)}
 
 
-def _in_small_letters(path: Path, arrays: Arrays) -> Arrays:
+def _in_small_letters(arrays: Arrays) -> Arrays:
     """Returns the arrays, names that mean something in small letters; X and Y are dimensions."""
     found: Arrays = {}
     for name, each in arrays.items():
-        small = name.lower() if len(name) > 1 and name.lower() in KNOWN else name
-        if small in found:
-            raise DataError(f"{path}: {small} is there twice, in other letters; leave one out")
-        found[small] = each
+        small = name.lower()
+        means = len(name) > 1 and small in KNOWN and small not in (*arrays, *found)
+        found[small if means else name] = each
     return found
 
 
@@ -110,7 +109,7 @@ def _joined(path: Path, columns: Arrays, place: Callable[[int], str]) -> Arrays:
 
     Messages name a row by its ``place``.
     """
-    columns = _in_small_letters(path, columns)
+    columns = _in_small_letters(columns)
     plain = {
         n: x for n, x in columns.items() if n not in KNOWN and x.ndim == 1 and x.dtype.kind in "fiu"
     }
@@ -296,7 +295,7 @@ def _rows(path: Path, arrays: Arrays, encode: Encode | None) -> Rows:
         gaps = int(np.isnan(labels).sum())
         if gaps and not (labels[np.isfinite(labels)] % 1).any():
             raise DataError(
-                f"{path}: labels: {gaps:,} of {len(labels):,} are NaN; -1 marks an unknown one"
+                f"{path}: {gaps:,} of {len(labels):,} labels are NaN; -1 marks an unknown one"
             )
         labels, numbers = None, labels  # fractions are no classes
     if labels is not None:

@@ -128,6 +128,7 @@ class Channel:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 bufsize=0,
+                # W&B leaves files in the folder for temporary ones, the user's own or not.
                 env={**_environment(run_dir), "TMPDIR": str(self._scratch)},
                 # Ctrl-C reaches every process of the group; the tracker has to outlive it.
                 start_new_session=True,

@@ -86,7 +86,7 @@ def _plan_targets(found: CsvFile, draft: Draft) -> None:
     asked = draft.words.get("data.targets")
     time = found.times.name if found.times else None
     columns = [c for c in found.columns if c.name != time and (not asked or c.name in asked)]
-    numbers = [c for c in columns if not c.is_index and (c.numbers is not None or c.odd)]
+    numbers = [c for c in columns if (asked or not c.is_index) and (c.numbers is not None or c.odd)]
     kept = [column.name for column in numbers if not column.constant]
     whole = [column.name for column in numbers if not column.odd and not column.constant]
     mend = f", or leave it out: data.targets=[{','.join(whole)}]" if whole else ""

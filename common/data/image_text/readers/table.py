@@ -50,7 +50,7 @@ def table_lines(path: Path, lines: Lines, image_column: str, caption_column: str
         false = [other for other in listed if _plain(other) != _plain(text)]
         dropped = len(listed) - len(false)
         near = _list(where, NEAR_COLUMN, cell.get(NEAR_COLUMN, ""), int)
-        split, group = "" if part is None else cells[part], cell.get(GROUP, "")
+        split, group = "" if part is None else cells[part].lower(), cell.get(GROUP, "")
         found.append(Line(cells[image], text, where, split, false, near, dropped, group))
     return found
 

@@ -20,8 +20,7 @@ UNREAD = {
     ".png, or train on them from Python with a loader of your own: docs/python.md",
     ".tar.gz": "packed shards cannot be read at any place; unpack them: gunzip {folder}/*.tar.gz",
     ".tgz": "packed shards cannot be read at any place; unpack them: gzip -d {folder}/*.tgz",
-    ".csv": "beside it lie no images; name the table itself, or, where these are links of a graph, "
-    "write its nodes.csv, too: a line type,count for each type of node",
+    ".csv": "no images lie beside it; name the table, or write nodes.csv (type,count) for a graph",
 }
 
 

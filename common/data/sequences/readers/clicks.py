@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from common.errors import DataError, MissingLibrary, shown
 from common.own_data.csv_files import CLICKS, DATE_FORMATS, LOOKED_AT, click_columns
-from common.own_data.csv_lines import MISSING, check_names, kind_of, table_rows, to_number
+from common.own_data.csv_lines import check_names, kind_of, table_rows, to_number
 
+NOBODY = ("", "n/a", "nan", "none", "null")  # what programs write for an empty cell
 NUMBER, ISO, ZONED = "a number", "a date of ISO 8601", "a date of ISO 8601 with a time zone"
 FORMS = (NUMBER, ISO, ZONED, *(form for form in DATE_FORMATS if form))
 
@@ -98,7 +99,7 @@ def read_clicks(path: Path, asked: Columns) -> tuple[list[Click], list[float], C
     ]
     for click in clicks:
         for role, name in zip(("user", "item"), columns, strict=False):
-            if (cell := getattr(click, role)).lower() in MISSING:
+            if (cell := getattr(click, role)).lower() in NOBODY:
                 what = f"holds {shown(cell)}, which is no {role}" if cell else "is empty"
                 raise DataError(
                     f"{place_in(path, click.number)}: column {name!r} {what}; take the line out"

@@ -82,8 +82,8 @@ def _plan_columns(found: CsvFile, draft: Draft, target: Column | None) -> None:
         elif column.has_commas:
             name = column.name
             draft.refuse(
-                f"{found.path}: commas make the numbers of column {name} text; write 3.5 for 3,5, "
-                f"or say what it is: data.categorical=[{name}] or data.drop=[{name}]"
+                f"{found.path}: column {name} has commas in its numbers; write 3.5 for 3,5, or "
+                f"data.drop=[{name}]"
             )
         elif column.numbers is None:
             fewer = 2 <= len(set(column.texts)) <= MOST_VALUES
@@ -95,7 +95,7 @@ def _plan_columns(found: CsvFile, draft: Draft, target: Column | None) -> None:
         why = f"columns of text with at most {MOST_VALUES} values, one column of 0 and 1 a value"
         draft.choose("data.categorical", [*draft.get("data.categorical"), *categorical], why)
     if dropped:
-        why = "columns of dates, without a name, or of text that differs from line to line"
+        why = "columns of dates, of lines' numbers, or of text that differs from line to line"
         draft.choose("data.drop", [*draft.get("data.drop"), *dropped], why)
 
 

@@ -119,9 +119,9 @@ def split_parts(path: Path, lines: Lines, texts: Texts) -> dict[str, Texts]:
     if place is None:
         return {}
     for row, (number, cells) in enumerate(lines[1:]):
-        if cells[place] not in SPLITS:
+        if (split := cells[place].lower()) not in SPLITS:
             raise DataError(f"{path}, line {number}: split {cells[place]!r} is not {[*SPLITS]}")
-        rows.setdefault(SPLITS[cells[place]], []).append(row)
+        rows.setdefault(SPLITS[split], []).append(row)
     return {split: texts.rows(own) for split, own in rows.items()}
 
 

@@ -180,6 +180,18 @@ def queued(z1, z2):
 
 def dropped(z1, z2):
     return contrast(F.dropout(z1, 0.5), z2)
+
+
+class Layered(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(64, 8)
+
+    def forward(self, z1, z2):
+        return (self.layer(z1) - self.layer(z2)).square().sum(1).mean()
+
+
+layered = Layered()
 """
 ALL = [
     *("called twice", "value", "float16", "bfloat16", "gradient", "order of the batch"),
@@ -257,6 +269,11 @@ def test_what_may_be_meant_is_a_note(file, loss, name, said):
 def test_right_losses_are_less_on_views_that_agree_and_on_vectors_apart(file, loss):
     checks = {one.name: one for one in check_loss(read_own_loss(f"{file}:{loss}", {}))}
     assert checks["agreement"].state == checks["collapse"].state == "passed"
+
+
+def test_a_module_with_layers_is_asked_in_the_precision_of_each_check(file):
+    checks = {one.name: one.state for one in check_loss(read_own_loss(f"{file}:layered", {}))}
+    assert {checks[name] for name in ("value", "float16", "order of the batch")} == {"passed"}
 
 
 def test_a_gradient_is_held_against_slopes(file):

@@ -68,7 +68,7 @@ def listed_splits(path: Path, lines: Lines) -> torch.Tensor:
         return random_splits(len(lines) - 1)
     roles = []
     for number, cells in lines[1:]:
-        if cells[place] not in ROLES:
+        if (split := cells[place].lower()) not in ROLES:
             raise DataError(f"{path}, line {number}: split {cells[place]!r} is none of {[*ROLES]}")
-        roles.append(ROLES[cells[place]])
+        roles.append(ROLES[split])
     return torch.tensor([roles], dtype=torch.int8)

@@ -83,7 +83,7 @@ def test_held_out_pairs_with_scores_are_graded(tmp_path, column):
     found = pairs(
         tmp_path,
         f"{column},sentence1,sentence2,score",
-        "train,a b,c,1",
+        f"{'train' if column == 'split' else 'Train'},a b,c,1",
         '"dev",d,"e, f",2.5',
         "test,g,h,0",
     )
