@@ -85,13 +85,12 @@ def try_loss(
     from common.runs.own_loss import read_own_loss
     from common.runs.trial import best_rate, read_bench
 
-    own = read_own_loss(word, parse_overrides(list(settings)), has_labels=bench == "images")
-    found = read_bench(bench)
+    own, found = read_own_loss(word, parse_overrides(list(settings))), read_bench(bench)
     if save is not None and (own.is_module or bench != "images"):
         raise UsageError(f"--save {save}: makes a paper of a function, on images, alone")
     pilots = found.own_pilots(own)
     if jobs:
-        _show_checks(own, pilots, console)
+        _show_checks(replace(own, has_labels=bench == "images"), pilots, console)
     if only_checks:
         middle = pilots.recipes[len(pilots.recipes) // 2]
         return _save(own, word, middle.optimizer.lr, save, console)

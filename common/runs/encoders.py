@@ -9,7 +9,9 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -343,6 +345,18 @@ def _network(library: str, name: str, pretrained: bool) -> Embedding:
     return Embedding(network, [*mean], [*std])
 
 
+class _AsRead(SourceFileLoader):
+    """Executes a file as it was when it was made, whatever is written to it since."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        super().__init__(name, str(path))
+        self.source = path.read_bytes()
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Returns the code of what was read."""
+        return self.source_to_code(self.source, self.path)
+
+
 def load_own(
     path: Path, name: str, classes: tuple[type, ...] = ()
 ) -> tuple[Callable[[], Any], str]:
@@ -365,14 +379,14 @@ def load_own(
         raise UsageError(f"{path}: no such file")
     # Dataclasses look their module up. By the stem alone it might hide another one.
     own = f"own_file_{path.stem}"
-    spec = importlib.util.spec_from_file_location(own, path)
-    assert spec is not None  # of a file that ends in .py
-    source = path.read_bytes()
+    loader = _AsRead(own, path)
+    spec = importlib.util.spec_from_file_location(own, path, loader=loader)
+    assert spec is not None  # as a loader is given
 
     def load() -> Any:
         module = sys.modules[own] = importlib.util.module_from_spec(spec)
         try:
-            exec(compile(source, path, "exec", dont_inherit=True), vars(module))
+            loader.exec_module(module)
         except Exception as error:  # whatever the user's code raises
             raise UsageError(f"{path}: {type(error).__name__}: {error}") from error
         function = getattr(module, name, None)
@@ -385,7 +399,7 @@ def load_own(
             )
         return function
 
-    return load, hashlib.sha256(source).hexdigest()[:16]
+    return load, hashlib.sha256(loader.source).hexdigest()[:16]
 
 
 def _of_function(path: Path, name: str, data: str | None, seed: int) -> Measurable:

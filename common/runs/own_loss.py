@@ -106,13 +106,12 @@ LOSSES: dict[str, OwnLoss] = {}
 CLASSES: dict[str, Any] = {}
 
 
-def read_own_loss(word: str, settings: dict[str, Any], has_labels: bool = True) -> OwnLoss:
+def read_own_loss(word: str, settings: dict[str, Any]) -> OwnLoss:
     """Reads ``file.py:loss``.
 
     Args:
         word: The file, and the function or LightningModule in it.
         settings: Of the loss.
-        has_labels: Whether the bench has labels.
 
     Raises:
         UsageError: No such file or function, or one that does not take views and ``settings``.
@@ -122,7 +121,7 @@ def read_own_loss(word: str, settings: dict[str, Any], has_labels: bool = True) 
         raise UsageError(f"{word}: no loss; name it as file.py:loss")
     load, digest = load_own(Path(path).expanduser(), name, (LightningModule,))
     whole = digest_of_parts([digest, name, json.dumps(settings, sort_keys=True)])
-    own = OwnLoss(f"{Path(path).name}:{name}", load, settings, whole, has_labels)
+    own = OwnLoss(f"{Path(path).name}:{name}", load, settings, whole)
     _check_signature(own)
     return own
 

@@ -554,6 +554,8 @@ def test_a_file_of_the_users_may_have_dataclasses_and_is_told_what_has_no_argume
     assert sys.modules["torch"] is torch
     with pytest.raises(UsageError, match=r"torch\.py:compiled: does not tell its arguments; call"):
         read_own_loss(f"{code}:compiled", {})
+    code.write_text("")  # a trial that is still to come takes what was read
+    assert replace(own)(torch.ones(2, 3), torch.zeros(2, 3), None) == 0.5
 
 
 def test_what_is_neither_is_refused_with_what_there_is(tmp_path, monkeypatch):
