@@ -197,7 +197,8 @@ def _with_loss(schema: type) -> Any:
 @cache
 def _with_own_step(base: Any) -> Any:
     """Returns the rival's module ``base`` with the user's loss in place of its own."""
-    step = {"contrast": _contrast} if hasattr(base, "contrast") else {"training_step": _step}
+    own: dict[str, Any] = {"backward": _backward}
+    own |= {"contrast": _contrast} if hasattr(base, "contrast") else {"training_step": _step}
 
     @wraps(base.__init__)
     def build(self: Any, method: Any, *given: Any, **named: Any) -> None:
@@ -206,7 +207,7 @@ def _with_own_step(base: Any) -> Any:
         self.own = replace(LOSSES[method.digest])
         self.learnt = self.own.made if isinstance(self.own.made, nn.Module) else None
 
-    return type(f"{base.__name__}WithOwnLoss", (base,), {"__init__": build} | step)
+    return type(f"{base.__name__}WithOwnLoss", (base,), {"__init__": build} | own)
 
 
 @contextmanager
@@ -238,6 +239,12 @@ def _step(self: Any, batch: object, batch_idx: int) -> Tensor:
     return loss
 
 
+def _backward(self: Any, loss: Tensor, *given: Any, **named: Any) -> None:
+    """Lightning's, where an operation of the user's may fail, too."""
+    with _told(self.method.loss):
+        LightningModule.backward(self, loss, *given, **named)
+
+
 class OwnModule(PaperModule):
     """A LightningModule of the user's, which takes ``(views, labels)`` and has ``embed``.
 
@@ -256,8 +263,11 @@ class OwnModule(PaperModule):
 
     def embed(self, images: Tensor) -> Tensor:
         """Returns what the user's module does, ``(batch, dim)``."""
-        found: Tensor = self.own.embed(images)
+        with _told(self.method.loss):
+            found: Tensor = self.own.embed(images)
         return found
+
+    backward = _backward
 
     def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step of the user's module, whose logged values are not kept."""

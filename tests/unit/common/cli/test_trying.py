@@ -188,6 +188,20 @@ def fails(z1, z2):
     if learns.calls:
         raise ValueError("boom")
     return learns(z1, z2)
+
+
+class Breaks(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.sum()
+
+    @staticmethod
+    def backward(ctx, slope):
+        raise ValueError("boom")
+
+
+def breaks(z1, z2):
+    return Breaks.apply(z1)
 """
 
 
@@ -220,6 +234,25 @@ def test_what_the_loss_raises_in_training_is_told_with_its_line(built):
     module.contrast(z, None)
     with pytest.raises(LikewiseError, match=r"state\.py:fails: ValueError at line 21 of state\.py"):
         module.contrast(z, None)
+    module = built("breaks")
+    loss = module.contrast(z.requires_grad_(), None)
+    with pytest.raises(
+        LikewiseError, match=r"state\.py:breaks: ValueError at line 32 of state\.py"
+    ):
+        module.backward(loss)
+
+
+def test_what_a_modules_embed_raises_after_training_is_told(tmp_path):
+    file = tmp_path / "net.py"
+    file.write_text(
+        MODULE.replace("return self.layer(images.flatten(1))", "raise ValueError('boom')")
+    )
+    recipe = own_recipe(read_bench("images").pool.recipes[0], read_own_loss(f"{file}:Net", {}), 1.0)
+    module = build_module(recipe, load_data(recipe))
+    with pytest.raises(
+        LikewiseError, match=r"net\.py:Net: ValueError at line \d+ of net\.py: boom"
+    ):
+        module.embed(torch.ones(2, 1, 20, 20))
 
 
 def test_a_module_is_checked_and_takes_the_benchs_optimizer(tmp_path):
