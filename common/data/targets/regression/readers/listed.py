@@ -13,7 +13,6 @@ from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers,
 
 ROLES = {"train": TRAIN, "val": VAL, "dev": VAL, "test": TEST}
 MEND = "repair it, or take the line out"
-PATH = "path"
 
 
 class ListedLines(NamedTuple):
@@ -30,7 +29,7 @@ class ListedLines(NamedTuple):
 
 
 def read_listed(path: Path, target: str) -> ListedLines:
-    """Reads a CSV with the columns ``path``, ``target`` and perhaps ``split``.
+    """Reads a CSV with a column ``target``, and ``path`` and perhaps ``split`` in any case.
 
     Raises:
         DataError: Missing columns, labels that are no numbers, splits other than train, val and
@@ -43,13 +42,18 @@ def read_listed(path: Path, target: str) -> ListedLines:
     )
 
 
+def path_place(path: Path, header: list[str]) -> int:
+    """Returns where column ``path`` stands, in any case; raises `DataError` without one."""
+    return place_of(path, [name.lower() for name in header], "path")
+
+
 def list_files(path: Path, lines: Lines) -> list[Path]:
     """Returns the files that the lines name, relative to the folder of ``path``.
 
     Raises:
         DataError: No column ``path``, or no such file; names the line.
     """
-    place = place_of(path, lines[0][1], PATH)
+    place = path_place(path, lines[0][1])
     for number, cells in lines[1:]:
         if not os.path.isfile(path.parent / cells[place]):
             raise DataError(

@@ -15,7 +15,7 @@ from common.data.images.readers.folders import list_folder
 from common.data.images.readers.numbered import decode_all
 from common.data.tables.readers.files import MEND
 from common.data.targets.regression.config import RegressionConfig
-from common.data.targets.regression.readers.listed import PATH, list_files
+from common.data.targets.regression.readers.listed import list_files, path_place
 from common.data.volumes.readers.files import stack_volumes
 from common.errors import DataError
 from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers
@@ -84,7 +84,7 @@ def _read_volumes(
 
 
 def _listed(path: Path, lines: Lines, config: RegressionConfig) -> dict[str, NDArray[Any]]:
-    place = place_of(path, lines[0][1], PATH)
+    place = path_place(path, lines[0][1])
     names = [cells[place] for _, cells in lines[1:]]
     return {"ids": np.array(names), **_known(path, lines, (), config)}
 

@@ -155,7 +155,7 @@ def test_images_of_a_folder_or_a_table_are_embedded_at_the_size_of_the_run(tmp_p
     config = RegressionConfig(name="image-table", path="x.csv", target="age", size=4)
     found, known = read_inputs(tmp_path, (3, 4, 4), (), config)
     assert found.shape == (2, 3, 4, 4) and known["ids"].tolist() == ["a.png", "b.png"]
-    path = write(tmp_path, "path,age\nb.png,30\na.png,\n")
+    path = write(tmp_path, "Path,age\nb.png,30\na.png,\n")
     listed, known = read_inputs(path, (3, 4, 4), (), config)
     assert torch.equal(listed, found.flip(0)) and known["ids"].tolist() == ["b.png", "a.png"]
     np.testing.assert_array_equal(known["labels"], [30, np.nan])
