@@ -60,14 +60,15 @@ def evaluate_anything(
     settings = {
         key.removeprefix("evaluation."): value for key, value in parse_overrides(words).items()
     }
-    seed = settings.pop("seed", 0)
-    if not isinstance(seed, int) or seed < 0:
-        raise UsageError(f"seed={seed}: a whole number from 0 is needed")
     if Path(what).suffix and ":" not in what and not Path(what).expanduser().exists():
         raise UsageError(f"{what}: no such file")
+    from common.config.recipe import as_seed
     from common.runs.encoders import find_measurable, of_run
     from common.runs.measured import check_keys, measure_all
 
+    given = settings.pop("seed", 0)
+    if (seed := as_seed(given)) is None:
+        raise UsageError(f"seed={given}: a whole number from 0 is needed")
     check_keys(settings)
     if weights is None and os.path.isdir(what) and data is not None:
         found = of_run(Path(what), data, seed)

@@ -65,8 +65,16 @@ def read_campaign(path: Path) -> Campaign:
     if None in seeds:
         numbers = "whole numbers from 0 to 2^31 - 1"
         raise ConfigError(f"{path}: seeds: must be a list of {numbers}, got {shown(given)}")
+    _refuse_twice(path, "seeds", seeds)
+    _refuse_twice(path, "arms", arms)
     recipes = [_load(path, arm, shared, f"seed={seed}") for seed in seeds for arm in arms]
     return Campaign(path.stem, recipes)
+
+
+def _refuse_twice(path: Path, key: str, items: list[Any]) -> None:
+    twice = [item for number, item in enumerate(items) if item in items[:number]]
+    if twice:
+        raise ConfigError(f"{path}: {key}: {twice[0]} is named twice; name it once")
 
 
 def _load(path: Path, arm: str, shared: list[str], seed: str) -> Recipe:

@@ -8,9 +8,10 @@ from sklearn.datasets import load_diabetes
 from common.data.catalogue.packers.arrays import read_arrays
 from common.data.catalogue.root import require
 from common.data.targets.regression.config import RegressionConfig
+from common.data.targets.regression.readers.listed import listed_splits
 from common.data.targets.regression.samples import RegressionSet, random_splits, split_by_masks
 from common.errors import DataError
-from common.own_data.csv_lines import place_of, read_lines, read_numbers
+from common.own_data.csv_lines import place_of, read_lines, read_numbers, split_place
 
 MEND = "repair it, or for text use data.categorical (not for the target) or data.drop"
 
@@ -40,7 +41,7 @@ def abalone(config: RegressionConfig) -> RegressionSet:
 
 
 def own_table(config: RegressionConfig) -> RegressionSet:
-    """Returns the user's CSV ``data.path`` with fixed random splits, a tenth of it for test."""
+    """Returns the user's CSV ``data.path``."""
     assert config.path is not None and config.target is not None
     path = Path(config.path).expanduser()
     return read_table(path, config.target, config.categorical, config.drop)
@@ -49,14 +50,19 @@ def own_table(config: RegressionConfig) -> RegressionSet:
 def read_table(path: Path, target: str, categorical: list[str], drop: list[str]) -> RegressionSet:
     """Reads a CSV with a header.
 
+    A column ``split`` says train, val (or dev) or test. Without it, or if it is among ``drop``,
+    there are ten fixed random splits with a tenth for the test.
+
     Raises:
-        DataError: No such file, missing columns, or text where a number should be; names file,
-            line and column.
+        DataError: No such file, missing columns, unknown splits, or text where a number should be;
+            names file, line and column.
     """
     lines = read_lines(path)
     header = lines[0][1]
     places = {name: place_of(path, header, name) for name in [target, *categorical, *drop]}
-    used = [name for name in header if name not in (target, *drop)]
+    place = split_place(header)
+    split = None if place is None or header[place] in places else header[place]
+    used = [name for name in header if name not in (target, split, *drop)]
     values = {
         name: read_numbers(path, lines, name, MEND)
         for name in [target, *used]
@@ -76,4 +82,5 @@ def read_table(path: Path, target: str, categorical: list[str], drop: list[str])
         raise DataError(f"{path}: no columns beside {target!r} to predict it from")
     x = torch.tensor(columns, dtype=torch.float64).T.contiguous()
     y = torch.tensor(values[target], dtype=torch.float64)
-    return RegressionSet(x, y, random_splits(len(y)), tuple(names))
+    splits = random_splits(len(y)) if split is None else listed_splits(path, lines)
+    return RegressionSet(x, y, splits, tuple(names))

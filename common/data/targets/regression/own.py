@@ -1,7 +1,7 @@
 """Plans for tables with a number to predict, and for images or volumes with a number each."""
 
 from common.own_data.csv_files import Column, CsvFile
-from common.own_data.csv_lines import no_number
+from common.own_data.csv_lines import no_number, split_place
 from common.own_data.draft import Draft, check_batch, fit_batch
 
 MOST_VALUES = 20  # of a column of text that becomes columns of 0 and 1
@@ -12,8 +12,10 @@ HELD = 0.1  # of a table, for the test
 
 def plan_table(found: CsvFile, draft: Draft) -> None:
     """Plans what becomes of each column, and the scale of the label."""
-    target = _target(found, draft, [], asked=True)
-    _plan_columns(found, draft, target)
+    place = split_place([column.name for column in found.columns])
+    split = [] if place is None else [found.columns[place].name]
+    target = _target(found, draft, split, asked=True)
+    _plan_columns(found, draft, target, split)
     _plan_scale(found, draft, target)
 
 
@@ -55,13 +57,14 @@ def _target(found: CsvFile, draft: Draft, others: list[str], asked: bool = False
     return column
 
 
-def _plan_columns(found: CsvFile, draft: Draft, target: Column | None) -> None:
+def _plan_columns(found: CsvFile, draft: Draft, target: Column | None, split: list[str]) -> None:
     categorical: list[str] = []
     dropped: list[str] = []
     given = [
         *draft.get("data.categorical"),
         *draft.get("data.drop"),
         draft.words.get("data.target"),
+        *split,
     ]
     for column in found.columns:
         if column.name in given:
@@ -88,7 +91,7 @@ def _plan_columns(found: CsvFile, draft: Draft, target: Column | None) -> None:
         elif column.numbers is None:
             fewer = 2 <= len(set(column.texts)) <= MOST_VALUES
             (categorical if fewer else dropped).append(column.name)
-    out = {*dropped, *draft.get("data.drop"), target.name if target else ""}
+    out = {*dropped, *draft.get("data.drop"), *split, target.name if target else ""}
     if not {column.name for column in found.columns} - out:
         draft.refuse(f"{found.path}: there is no column to predict from beside dates and names")
     if categorical:

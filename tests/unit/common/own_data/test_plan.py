@@ -271,6 +271,16 @@ def test_a_column_of_text_becomes_columns_and_the_window_follows_the_label(tmp_p
     assert "pryce" in refusal("supremix", path, "data.target=pryce")
 
 
+def test_a_column_split_of_a_table_is_neither_an_input_nor_left_out(tmp_path):
+    rows = [f"{n},{('train', 'test')[n % 5 == 0]},{n * n % 97}" for n in range(100)]
+    path = write_csv(tmp_path / "t.csv", "x,split,price", rows)
+    recipe = plan("supremix", path, "data.target=price").recipe
+    assert recipe.data.categorical == [] and recipe.data.drop == []
+    assert "no column to predict from" in refusal(
+        "supremix", path, "data.target=price", "data.drop=[x]"
+    )
+
+
 def test_a_column_without_a_name_holds_dates_or_the_lines_numbers(tmp_path):
     header, *rows = hourly(tmp_path / "load.csv", 200).read_text().splitlines()
     data = plan("autotcl", write_csv(tmp_path / "dates.csv", ",load,temp,site", rows)).recipe.data

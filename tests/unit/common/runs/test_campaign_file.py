@@ -77,6 +77,8 @@ def test_an_arm_has_words_of_its_own_beside_those_of_all(tmp_path):
         ("arms: [swav/quick]\nseeds: [-1]", r"mine.yaml.*\[-1\]"),
         (f"arms: [swav/quick]\nseeds: [0x{'f' * 5000}]", "mine.yaml"),
         ("arms: [./none.yaml]\nseeds: [0]", "mine.yaml.*./none.yaml"),
+        ("arms: [swav/quick]\nseeds: [1, 01]", "mine.yaml: seeds: 1 is named twice"),
+        ("arms: [swav/quick, swav/quick]\nseeds: [0]", "arms: swav/quick is named twice"),
         ("arms: [swav/quick]\nseeds: 5", "mine.yaml.*seeds.*5"),
         ("arms: [swav/quick]\nseeds: [.nan]", "mine.yaml.*seeds"),
         ("arms: [swav/quick]\nseeds: [0]\noverrides: seed=1", "mine.yaml.*overrides"),

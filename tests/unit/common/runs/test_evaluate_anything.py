@@ -571,6 +571,11 @@ def test_what_is_neither_is_refused_with_what_there_is(tmp_path, monkeypatch):
         find_measurable("nothing.npz", None, 0)
     error = CliRunner().invoke(app, ["evaluate", "nothing.npz"]).exception
     assert isinstance(error, UsageError) and str(error) == "nothing.npz: no such file"
+    wrote(tmp_path / "a.npz", x=X)
+    for seed, fine in (("01", True), ("-1", False), ("first", False)):
+        words = ["evaluate", str(tmp_path / "a.npz"), "--protocol", "isotropy", f"seed={seed}"]
+        error = CliRunner().invoke(app, words).exception
+        assert error is None if fine else str(error).startswith(f"seed={seed}: a whole number")
     assert split_words(["images", "knn.k=3"]) == ("images", ["knn.k=3"])
     monkeypatch.chdir(tmp_path)
     (tmp_path / "seed=1").mkdir()

@@ -9,7 +9,7 @@ from common.data.tables.readers.files import diabetes, packed, read_table
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.module import RegressionData
 from common.data.targets.regression.readers.own import read_inputs
-from common.data.targets.regression.samples import TEST
+from common.data.targets.regression.samples import TEST, TRAIN, VAL
 from common.errors import ConfigError, DataError
 
 TEXT = "size,colour,price\n1,red,10\n2,blue,12.5\n3,red,9\n4,green,20\n"
@@ -33,6 +33,20 @@ def test_columns_may_be_left_out_and_files_gzipped(tmp_path):
     path.write_bytes(gzip.compress(("\ufeff" + TEXT).encode()))
     found = read_table(path, "size", [], ["colour"])
     assert found.columns == ("price",) and found.targets.tolist() == [1, 2, 3, 4]
+
+
+def test_a_column_split_says_what_is_tested_and_is_no_input(tmp_path):
+    rows = zip(TEXT.splitlines(), ("Split", "train", "test", "Dev", "train"), strict=True)
+    path = write(tmp_path, "\n".join(map(",".join, rows)))
+    found = read_table(path, "price", ["colour"], [])
+    assert found.splits.tolist() == [[TRAIN, TEST, VAL, TRAIN]]
+    assert "Split" not in found.columns and found.inputs.shape == (4, 4)
+    assert len(read_table(path, "price", ["colour"], ["Split"]).splits) == 10
+    kinds = read_table(path, "price", ["colour", "Split"], [])
+    assert "Split=Dev" in kinds.columns and len(kinds.splits) == 10
+    path.write_text(path.read_text().replace("Dev", "later"))
+    with pytest.raises(DataError, match=r"line 4: split 'later' is none of"):
+        read_table(path, "price", ["colour"], [])
 
 
 @pytest.mark.parametrize(
