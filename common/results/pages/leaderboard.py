@@ -83,9 +83,10 @@ paper is alone. What trains *on your own data* is fitted to your files: the scor
 there is none. *Ahead by* is the mean of the paired differences over seeds, in the metric's own
 unit, with the half-width of its 95 % interval in brackets. It is positive where the paper is right,
 also where less of the metric is better. The *strongest rival* is the best arm that a user could
-take in the method's place with the same labels, and *learns nothing* the best of an untrained
-encoder, raw inputs and counts; the numbers beside them say by how much the method is ahead. *Start
-from* names what is clearly ahead of the method, else the method: `papers train NAME` repeats it.
+take in the method's place with the same labels, of those that share seeds with it, and *learns
+nothing* the best of an untrained encoder, raw inputs and counts; the numbers beside them say by how
+much the method is ahead. *Start from* names what is clearly ahead of the method, else the method:
+`papers train NAME` repeats it.
 
 *Real* data were recorded by others; *generated* data were drawn or composed by this project, and
 what holds there need not hold elsewhere. An interval covers seeds of the training on one test set.
@@ -232,8 +233,13 @@ def _candidate(board: Leaderboard, section: Section, group: Group, values: Sampl
 
 
 def _strongest(section: Section, candidates: list[Candidate]) -> Candidate | None:
+    """Returns the best of those that share seeds with the method, or else of all."""
     sign = -1 if section.lower else 1
-    return max(candidates, key=lambda one: sign * one.values.mean, default=None)
+
+    def rank(one: Candidate) -> tuple[bool, float]:
+        return one.differences is not None, sign * one.values.mean
+
+    return max(candidates, key=rank, default=None)
 
 
 def papers_table(board: Leaderboard, link: Callable[[str], str]) -> Table | Paragraph:

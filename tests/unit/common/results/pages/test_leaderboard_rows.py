@@ -107,6 +107,18 @@ def test_the_strongest_rival_and_the_strongest_that_learns_nothing_stand_beside_
     assert row.ablation.gap == pytest.approx(-0.297, abs=1e-3)
 
 
+def test_a_rival_that_shares_seeds_with_the_method_comes_before_one_that_shares_none(
+    board, make_record
+):
+    moco = {"arm": "baseline/moco", "variant": "moco"}
+    other = make_record(**moco, seed=7, run_id="moco7", metrics={KNN: 0.99})
+    apart = {("baseline/moco", "moco"): []}
+    assert names(row_of(board(apart, more=[other]), "swav"))[0] == "simclr"
+    alone = apart | {("baseline/simclr", "simclr"): []}
+    none = {"references": {}}
+    assert names(row_of(board(alone, more=[other], **none), "swav"))[0] == "moco"
+
+
 def test_of_an_error_the_least_is_the_strongest(board):
     lower = dataclasses.replace(COMPARISON, better="lower")
     claims = PaperClaims(claims=[dataclasses.replace(CLAIM, comparison=lower)])
