@@ -399,7 +399,7 @@ def load_own(
             )
         return function
 
-    return load, hashlib.sha256(loader.source).hexdigest()[:16]
+    return load, digest_of_parts([loader.source])
 
 
 def _of_function(path: Path, name: str, data: str | None, seed: int) -> Measurable:

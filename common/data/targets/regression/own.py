@@ -12,11 +12,10 @@ HELD = 0.1  # of a table, for the test
 
 def plan_table(found: CsvFile, draft: Draft) -> None:
     """Plans what becomes of each column, and the scale of the label."""
-    place = split_place([column.name for column in found.columns])
-    split = [] if place is None else [found.columns[place].name]
-    target = _target(found, draft, split, asked=True)
+    split = _split(found, draft)
+    target = _target(found, draft, [split.name] if split else [], asked=True)
     _plan_columns(found, draft, target, split)
-    _plan_scale(found, draft, target)
+    _plan_scale(found, draft, target, split)
 
 
 def plan_listed(found: CsvFile, draft: Draft) -> None:
@@ -29,7 +28,16 @@ def plan_listed(found: CsvFile, draft: Draft) -> None:
     why = "a regression on all pixels would take longer than the training"
     draft.choose("evaluation.references", ["untrained"], why)
     listed = [name.name for name in found.columns if name.name.lower() in ("path", "split")]
-    _plan_scale(found, draft, _target(found, draft, listed))
+    _plan_scale(found, draft, _target(found, draft, listed), _split(found, draft))
+
+
+def _split(found: CsvFile, draft: Draft) -> Column | None:
+    """Returns the column that says what is tested, unless it is left out, or an input."""
+    place = split_place([column.name for column in found.columns])
+    column = None if place is None else found.columns[place]
+    others = [*draft.get("data.categorical"), *draft.get("data.drop")]
+    others.append(draft.words.get("data.target"))
+    return None if column is None or column.name in others else column
 
 
 def _target(found: CsvFile, draft: Draft, others: list[str], asked: bool = False) -> Column | None:
@@ -57,14 +65,16 @@ def _target(found: CsvFile, draft: Draft, others: list[str], asked: bool = False
     return column
 
 
-def _plan_columns(found: CsvFile, draft: Draft, target: Column | None, split: list[str]) -> None:
+def _plan_columns(
+    found: CsvFile, draft: Draft, target: Column | None, split: Column | None
+) -> None:
     categorical: list[str] = []
     dropped: list[str] = []
     given = [
         *draft.get("data.categorical"),
         *draft.get("data.drop"),
         draft.words.get("data.target"),
-        *split,
+        split.name if split else None,
     ]
     for column in found.columns:
         if column.name in given:
@@ -91,7 +101,7 @@ def _plan_columns(found: CsvFile, draft: Draft, target: Column | None, split: li
         elif column.numbers is None:
             fewer = 2 <= len(set(column.texts)) <= MOST_VALUES
             (categorical if fewer else dropped).append(column.name)
-    out = {*dropped, *draft.get("data.drop"), *split, target.name if target else ""}
+    out = {*dropped, *draft.get("data.drop"), *(one.name for one in (split, target) if one)}
     if not {column.name for column in found.columns} - out:
         draft.refuse(f"{found.path}: there is no column to predict from beside dates and names")
     if categorical:
@@ -102,8 +112,10 @@ def _plan_columns(found: CsvFile, draft: Draft, target: Column | None, split: li
         draft.choose("data.drop", [*draft.get("data.drop"), *dropped], why)
 
 
-def _plan_scale(found: CsvFile, draft: Draft, target: Column | None) -> None:
-    train = round(found.rows * (1 - HELD) * (1 - draft.get("data.holdout")))
+def _plan_scale(found: CsvFile, draft: Draft, target: Column | None, split: Column | None) -> None:
+    roles = [text.lower() for text in split.texts] if split else []
+    train = roles.count("train") or found.rows * (1 - HELD)
+    train = round(train if {"val", "dev"} & {*roles} else train * (1 - draft.get("data.holdout")))
     draft.trained = train
     batch = fit_batch(train, draft.base.data.batch_size)
     draft.choose("data.batch_size", max(batch, 2), f"about {train:,} training samples")

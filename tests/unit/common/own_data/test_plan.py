@@ -279,6 +279,19 @@ def test_a_column_split_of_a_table_is_neither_an_input_nor_left_out(tmp_path):
     assert "no column to predict from" in refusal(
         "supremix", path, "data.target=price", "data.drop=[x]"
     )
+    kinds = plan("supremix", path, "data.target=price", "data.drop=[x]", "data.categorical=[split]")
+    assert kinds.recipe.data.categorical == ["split"]
+
+
+def test_a_plan_counts_the_training_lines_of_a_column_split(tmp_path):
+    def batches(name, second):
+        rows = [f"{n},{('train', second, 'test', 'test')[n % 4]},{n * n % 97}" for n in range(160)]
+        path = write_csv(tmp_path / name, "x,Split,price", rows)
+        return plan("supremix", path, "data.target=price").choices["data.batch_size"].why
+
+    # Without a line of "val" the hold-out comes from the training lines.
+    assert batches("val.csv", "val") == "about 40 training samples"
+    assert batches("none.csv", "test") == "about 36 training samples"
 
 
 def test_a_column_without_a_name_holds_dates_or_the_lines_numbers(tmp_path):
