@@ -13,6 +13,7 @@ from scipy import stats
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPERS = sorted(path.parent.name for path in ROOT.glob("papers/*/claims.yaml"))
+HASHES = json.loads((ROOT / "tests/repo/config_hashes.json").read_text())
 NO_NUMBER = "no number is reported for this setting"
 STALE = r"(?:not checked|moved|steps cannot tell|other versions|mixed|other recipe)"
 LOWER = re.compile(
@@ -54,7 +55,15 @@ def side(rows, name, metric, known):
     names = next(one for one in known[arm] if not variant or variant in one)
     found = defaultdict(dict)
     for row in rows:
-        if row["arm"] == arm and row["variant"] in names and metric in row["metrics"]:
+        named = f"{row['paper']}/{row['recipe']}" + (f":{row['variant']}" if row["variant"] else "")
+        # A setting may have been written anew since.
+        as_written = row["config_hash"] == HASHES.get(named)
+        if (
+            row["arm"] == arm
+            and row["variant"] in names
+            and metric in row["metrics"]
+            and as_written
+        ):
             key = row["data_hash"], row["protocol"], row["config_hash"]
             found[key][row["seed"]] = row["metrics"][metric], row["finished"], row
     return found
