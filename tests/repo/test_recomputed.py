@@ -56,14 +56,9 @@ def side(rows, name, metric, known):
     found = defaultdict(dict)
     for row in rows:
         named = f"{row['paper']}/{row['recipe']}" + (f":{row['variant']}" if row["variant"] else "")
-        # A setting may have been written anew since.
-        as_written = row["config_hash"] == HASHES.get(named)
-        if (
-            row["arm"] == arm
-            and row["variant"] in names
-            and metric in row["metrics"]
-            and as_written
-        ):
+        if row["config_hash"] != HASHES.get(named):
+            continue  # the setting has been written anew since
+        if row["arm"] == arm and row["variant"] in names and metric in row["metrics"]:
             key = row["data_hash"], row["protocol"], row["config_hash"]
             found[key][row["seed"]] = row["metrics"][metric], row["finished"], row
     return found
