@@ -20,6 +20,7 @@ def embed_own(
     force: bool,
     console: Console,
     wandb: str | None = None,
+    skip: bool = False,
 ) -> None:
     """Embeds the user's ``data``, writes the arrays and says their shapes.
 
@@ -32,6 +33,7 @@ def embed_own(
         force: Whether a file that exists is replaced.
         console: Where to say what was written.
         wandb: ``ENTITY/PROJECT`` of W&B, where they are logged as a table, too.
+        skip: Whether a run leaves images out that cannot be read.
 
     Raises:
         UsageError: A file that is not to be written, or no such project; before torch is loaded.
@@ -49,10 +51,12 @@ def embed_own(
 
         check_project(wandb)
     from common.export.tables import embed_data
-    from common.runs.loading import load_run, load_weights
+    from common.runs.loading import load_run, load_weights, skip_unreadable
 
     if published is None:
         ready = load_run(open_run(source))
+        if skip:
+            skip_unreadable(ready)
     else:
         ready = load_weights(with_protocols(published[0], []), published[1]).experiment
     arrays = embed_data(ready, published[1] if published else source, data, target)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -14,6 +15,7 @@ from common.errors import UsageError
 from common.registry import PROTOCOLS
 from common.results.figures import COLUMNS, as_csv, blocks_of
 
+SKIP = "data.skip_unreadable"
 OUTPUTS = {".json": None, ".csv": None}
 
 
@@ -26,6 +28,20 @@ def split_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
     if len(data) > 1:
         raise UsageError(f"{data[1]}: one name of data can be given, and settings as key=value")
     return (data[0] if data else None), [word for word in words if word not in data]
+
+
+def skips_unreadable(settings: dict[str, Any], data: str | None) -> bool:
+    """Takes ``data.skip_unreadable`` out of settings and returns it.
+
+    Raises:
+        UsageError: It is neither true nor false, or the data are no folder of images.
+    """
+    skip = settings.pop(SKIP, False)
+    if not isinstance(skip, bool):
+        raise UsageError(f"{SKIP}={skip}: must be true or false")
+    if skip and not os.path.isdir(os.path.expanduser(data or "")):
+        raise UsageError(f"{SKIP}: is for a folder of images, and {data or 'none'} is none")
+    return skip
 
 
 def evaluate_anything(
@@ -44,7 +60,7 @@ def evaluate_anything(
     Args:
         what: A run's folder with ``data``, a file of vectors, a network or a function.
         data: What it is measured on.
-        words: ``protocol.key=value`` and ``seed=0``.
+        words: ``protocol.key=value``, ``seed=0`` and ``data.skip_unreadable=true``.
         protocols: Those that are asked for; None: all that fit.
         out: Files ``.json`` and ``.csv`` to write.
         force: Whether files that exist are replaced.
@@ -66,14 +82,15 @@ def evaluate_anything(
     from common.runs.encoders import find_measurable, of_run
     from common.runs.measured import check_keys, measure_all
 
+    skip = skips_unreadable(settings, data)
     given = settings.pop("seed", 0)
     if (seed := as_seed(given)) is None:
         raise UsageError(f"seed={given}: a whole number from 0 is needed")
     check_keys(settings)
     if weights is None and os.path.isdir(what) and data is not None:
-        found = of_run(Path(what), data, seed)
+        found = of_run(Path(what), data, seed, skip)
     else:
-        found = find_measurable(what, data, seed, weights)
+        found = find_measurable(what, data, seed, weights, skip)
     result = measure_all(found, protocols or [], settings, seed)
     for block in blocks_of([result]):
         print_block(block, console)

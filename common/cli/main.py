@@ -20,6 +20,7 @@ from common.config.console import Screen, lasting_streams, say, say_warnings
 from common.config.devices import unset_unreadable_ranks
 from common.config.protocols import require_fitting
 from common.config.schema import Recipe
+from common.config.yaml_io import parse_overrides
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
 from common.results.configuration import load_recipe_or_record
@@ -252,17 +253,23 @@ def embed_command(
     force: ForceOption = False,
 ) -> None:
     """Embeds your own data with a trained run or published weights: embeddings, ids, labels."""
-    from common.cli.evaluate import split_words
+    from common.cli.evaluate import skips_unreadable, split_words
 
     named, overrides = split_words(words or [])
     if (data is None) == (named is None):
         raise UsageError(f"{source}: name your data, once: papers embed {source} DATA")
+    path = data or Path(str(named))
     published = _published(source, weights, overrides)
-    if published is None and overrides:
-        raise UsageError(f"{' '.join(overrides)}: a run's own recipe is taken; only with --weights")
+    skip = False
+    if published is None:
+        settings = parse_overrides(overrides)
+        skip = skips_unreadable(settings, str(path))
+        if settings:
+            said = f"{' '.join(settings)}: only with --weights; a run has its own recipe, of which"
+            raise UsageError(f"{said} data.skip_unreadable alone can be set")
     from common.cli.embed import embed_own
 
-    embed_own(Path(source), published, data or Path(str(named)), out, force, console, wandb)
+    embed_own(Path(source), published, path, out, force, console, wandb, skip)
 
 
 @app.command("explain")

@@ -164,7 +164,7 @@ def _vectors_of(name: str, function: Callable[[Any], Any], samples: Any) -> Tens
 
 
 def find_measurable(
-    what: str, data: str | None, seed: int, weights: Path | None = None
+    what: str, data: str | None, seed: int, weights: Path | None = None, skip: bool = False
 ) -> Measurable:
     """Returns what ``papers evaluate what data`` measures, beside what learns nothing.
 
@@ -174,6 +174,7 @@ def find_measurable(
             images, or a file of texts.
         seed: Seed of the split, where the data have none, and of the untrained weights.
         weights: A file of them for a network of timm or torchvision, in the place of its own.
+        skip: Whether images of a folder that cannot be read are left out.
 
     Raises:
         UsageError: Neither, or data that are missing.
@@ -190,9 +191,9 @@ def find_measurable(
         return _of_file(Path(what).expanduser(), data, seed)
     library, _, name = what.partition(":")
     if library in LIBRARIES and name:
-        return _of_network(library, name, _needed(what, data), seed, weights)
+        return _of_network(library, name, _needed(what, data), seed, weights, skip)
     if library.endswith(".py") and name:
-        return _of_function(Path(library).expanduser(), name, data, seed)
+        return _of_function(Path(library).expanduser(), name, data, seed, skip)
     raise UsageError(
         f"{what}: neither a run, a file of vectors ({', '.join(ENDINGS)}), a network such as "
         "timm:resnet18, nor a function as file.py:function"
@@ -249,7 +250,9 @@ def digest_of_known(vectors: Vectors) -> str:
     return digest_of_parts(parts)
 
 
-def _of_network(library: str, name: str, data: str, seed: int, weights: Path | None) -> Measurable:
+def _of_network(
+    library: str, name: str, data: str, seed: int, weights: Path | None, skip: bool
+) -> Measurable:
     what = f"{library}:{Path(name).name if library == 'hf' else name}"
     if is_vectors_file(data):
         digest, encoders = _text_encoders(library, name, seed)
@@ -259,7 +262,7 @@ def _of_network(library: str, name: str, data: str, seed: int, weights: Path | N
         trained = partial(_with_weights, library, name, weights)
         what, digest = f"{what} {weights.name}", file_digest(weights)[:16]
     networks = {what: trained, "untrained": partial(_network, library, name, False)}
-    return _on_images(what, data, digest, networks, seed)
+    return _on_images(what, data, digest, networks, seed, skip)
 
 
 def _trained(library: str, name: str) -> Embedding:
@@ -402,7 +405,7 @@ def load_own(
     return load, digest_of_parts([loader.source])
 
 
-def _of_function(path: Path, name: str, data: str | None, seed: int) -> Measurable:
+def _of_function(path: Path, name: str, data: str | None, seed: int, skip: bool) -> Measurable:
     load, digest = load_own(path, name)
     function = load()
     what = f"{path.name}:{name}"
@@ -413,13 +416,17 @@ def _of_function(path: Path, name: str, data: str | None, seed: int) -> Measurab
             return _vectors_of(what, function, given).cpu()
 
         return _on_texts(what, data, digest, {what: encode}, seed)
-    return _on_images(
-        what, _needed(what, data), digest, {what: partial(FunctionEncoder, what, function)}, seed
-    )
+    networks = {what: partial(FunctionEncoder, what, function)}
+    return _on_images(what, _needed(what, data), digest, networks, seed, skip)
 
 
 def _on_images(
-    what: str, data: str, digest: str, networks: Mapping[str, Callable[[], nn.Module]], seed: int
+    what: str,
+    data: str,
+    digest: str,
+    networks: Mapping[str, Callable[[], nn.Module]],
+    seed: int,
+    skip: bool,
 ) -> Measurable:
     from common.data.images.config import ImageConfig
     from common.data.images.module import ImageData
@@ -433,8 +440,11 @@ def _on_images(
     else:
         raise UsageError(f"{data}: no folder of images, and no set of images that is known")
     form: dict[str, Any] = {"test_resize": round(SIZE * 8 / 7), "test_crop": SIZE}
-    images = ImageData(ImageConfig(**place, holdout=0.0, **form), seed)
+    images = ImageData(ImageConfig(**place, holdout=0.0, skip_unreadable=skip, **form), seed)
     images.load()
+    left_out = images.describe().partition("; views")[0].partition("; left out ")[2]
+    if left_out:
+        warnings.warn(f"{data}: left out {left_out}", stacklevel=2)
     if drawn := folder.is_dir() and len(find_parts(folder)) == 1:
         _draw_tested(images, seed)
     encoders = {}
@@ -524,8 +534,10 @@ def _counted_words(texts: NDArray[Any]) -> Tensor:
     return found
 
 
-def of_run(run: Path, data: str, seed: int) -> Measurable:
+def of_run(run: Path, data: str, seed: int, skip: bool = False) -> Measurable:
     """Returns a run's encoder on the user's data, which `papers embed` reads in the same form.
+
+    With ``skip`` images that cannot be read are left out.
 
     Raises:
         DataError: Data that cannot be read, or that tell no labels where a protocol needs them.
@@ -533,7 +545,7 @@ def of_run(run: Path, data: str, seed: int) -> Measurable:
     from common.config.schema import with_protocols
     from common.runs.devices import evaluation_device
     from common.runs.folder import open_run
-    from common.runs.loading import load_run
+    from common.runs.loading import load_run, skip_unreadable
     from common.runs.vector_files import from_arrays
     from common.training.fit import build_module
 
@@ -541,6 +553,8 @@ def of_run(run: Path, data: str, seed: int) -> Measurable:
     if not path.exists():
         raise DataError(f"{data}: no such file or folder")
     experiment = load_run(opened, with_protocols(opened.read_recipe(), []))
+    if skip:
+        skip_unreadable(experiment)
     experiment.module.to(evaluation_device(experiment.recipe))
     fresh = build_module(experiment.recipe, experiment.data).to(experiment.module.device)
     of_texts = get_paper(experiment.recipe.paper).data_kind == "text"

@@ -1,8 +1,9 @@
 """A recipe's data and module with trained weights: a run's, or those of a file."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from common.backbones.published import check_fit, read_state_dict
 from common.config.schema import Recipe
@@ -55,6 +56,19 @@ def load_run(run: RunFolder, recipe: Recipe | None = None) -> Experiment:
                 warnings.warn(f"{run.path}: {said}", stacklevel=2)
     experiment.module.eval()
     return experiment
+
+
+def skip_unreadable(experiment: Experiment) -> None:
+    """Has images that cannot be read left out of what is embedded from now on.
+
+    Raises:
+        UsageError: The experiment's data are not images.
+    """
+    data: Any = experiment.data
+    data.load()  # its own images as its recipe has them
+    if not hasattr(data.config, "skip_unreadable"):
+        raise UsageError(f"data.skip_unreadable: is for images, not for {data.config.name}")
+    data.config = replace(data.config, skip_unreadable=True)
 
 
 def load_weights(recipe: Recipe, weights: Path) -> Loaded:

@@ -37,8 +37,8 @@ def probe(
             to vectors ``(batch, dim)``. In evaluation mode, without gradients.
         data: The training and the tested samples, or the latter alone: each an iterable of batches
             (a DataLoader), a ``Dataset`` of samples, a tensor of inputs, or a pair of tensors. A
-            batch is ``(inputs, labels)`` with labels ``(batch,)``, whole numbers below 0 where a
-            class is not known, fractions where numbers are, or inputs alone.
+            batch is ``(inputs, labels)`` with labels ``(batch,)`` or ``(batch, 1)``, whole numbers
+            below 0 where a class is not known, fractions where numbers are, or inputs alone.
         protocols: Of those that measure vectors; none: all that fit.
         seed: Seeds the protocols' own generators.
         settings: Of protocols, as ``knn={"k": 5}``.
@@ -164,7 +164,7 @@ def _embed_all(module: nn.Module, data: Any) -> Part:
             raise DataError(f"{outline(h)}: a probe takes one vector a sample, (batch, dim)")
         found.append(require_finite(upcast(h)).cpu())
         if own is not None:
-            labels.append(torch.as_tensor(own).cpu())
+            labels.append(_labels(own, len(h)))
     if not found:
         raise DataError("a probe was given no batch")
     x = torch.cat(found)
@@ -172,6 +172,22 @@ def _embed_all(module: nn.Module, data: Any) -> Part:
         return Part(lambda: x)
     y = torch.cat(labels)
     return Part(lambda: x, numbers=y) if y.is_floating_point() else Part(lambda: x, y.long())
+
+
+def _labels(own: Any, count: int) -> Tensor:
+    """Returns the labels of a batch, ``(count,)``, of one column those that it holds."""
+    try:
+        labels = torch.as_tensor(own).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"{outline(own)}: a probe takes numbers as labels ({error})") from None
+    if labels.shape == (count, 1):
+        labels = labels[:, 0]
+    if labels.shape != (count,):
+        raise DataError(
+            f"{outline(own)}: a probe takes one label a sample, (batch,), of {count} here; of rows "
+            "that mark a class with 1, labels.argmax(1)"
+        )
+    return labels
 
 
 def _say_unmeasured(vectors: Vectors, measured: Sequence[str]) -> None:

@@ -195,7 +195,7 @@ def _naming_the_setting() -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        raise DataError(f"{error}, or train with data.skip_unreadable=true") from None
+        raise DataError(f"{error}, or leave such images out: data.skip_unreadable=true") from None
 
 
 AnySplit = Split | LazySplit

@@ -48,7 +48,8 @@ def _render(faint: Tensor, classes: Tensor, rows: Tensor, seed: int) -> Split:
     generator = keyed_generator(SPLIT_SEED, seed)
     bars = torch.randint(len(BARS), rows.shape, generator=generator)
     shifts = torch.randint(-FARTHEST, FARTHEST + 1, rows.shape, generator=generator)
-    # A digit is rendered twice: once in each set, as there is an odd number of digits in training.
+    # A digit is rendered twice. In training, with an odd number of digits, it is in each set once;
+    # of the 500 tested digits every second one is a target twice.
     is_target = torch.arange(len(rows)) % 2 == 1
     lines = BAR * bar_masks(bars, shifts) * is_target[:, None, None]
     images = (faint[rows] + lines).clamp(0, 1).mul(255).round().to(torch.uint8)

@@ -25,6 +25,8 @@ def test_vectors_of_captions_lie_beside_those_of_images(tmp_path):
         ("embed RUN --data nothing", "nothing: no such file or folder"),
         ("embed RUN", "papers embed RUN DATA"),
         ("embed RUN --dta x", "--dta: no such option; did you mean '--data'?; see: papers embed"),
+        ("embed RUN . knn.k=3", "knn.k: only with --weights; a run has its own recipe"),
+        ("embed RUN . data.skip_unreadable=5", "data.skip_unreadable=5: must be true or false"),
         ("evaluate RUN --force", "--force, DATA: leave them out"),
         ("compare RUN --csv=~/a.txt", "error: /home/me/a.txt: the name must end in .csv"),
         ("recommend RUN --user C016", "--user: no such option; known: --data FILE, --top"),

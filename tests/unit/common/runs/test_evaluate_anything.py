@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from common.cli.evaluate import split_words
 from common.cli.main import app
 from common.config.files import file_digest
+from common.data.images.readers import unreadable
 from common.errors import ConfigError, DataError, LikewiseError, UsageError
 from common.evaluation.measure import Figure, at_chance, evaluation_of, measure
 from common.results.figures import Evaluation, as_csv, blocks_of, is_evaluation, read_evaluation
@@ -402,6 +403,21 @@ def red_and_green(folder):
             image[..., place] = 100 + 10 * number
             Image.fromarray(image).save(folder / name / f"{number}.png")
     return str(folder)
+
+
+def test_images_that_cannot_be_read_are_left_out_where_that_is_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(unreadable, "CACHE", tmp_path / "cache")
+    (tmp_path / "f.py").write_text("def f(x): return x.flatten(1)[:, ::99]\n")
+    images = red_and_green(tmp_path / "images")
+    (tmp_path / "images/red/9.png").write_text("<html>")
+    words = ["evaluate", f"{tmp_path}/f.py:f", images, "--protocol", "knn"]
+    said = CliRunner().invoke(app, words)
+    assert "9.png: not a readable image" in str(said.exception)
+    with pytest.warns(UserWarning, match=r"images: left out 1 unreadable: red/9\.png"):
+        said = CliRunner().invoke(app, [*words, "data.skip_unreadable=true"])
+    assert said.exit_code == 0 and "12 training, 4 tested" in said.output
+    said = CliRunner().invoke(app, [*words[:2], "digits", "data.skip_unreadable=true"])
+    assert "is for a folder of images, and digits is none" in str(said.exception)
 
 
 def test_the_tested_images_of_a_folder_are_a_quarter_of_each_class_by_seed(tmp_path):

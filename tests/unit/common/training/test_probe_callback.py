@@ -188,3 +188,18 @@ def test_two_tensors_of_inputs_are_training_and_tested_samples():
     assert probe(module, (X[:64], X[64:])) == probe(module, loaders)
     with pytest.raises(DataError, match="as many labels as inputs"):
         probe(nn.Linear(5, 6), ((X, Y[:9]), TEST))
+
+
+def test_labels_are_one_a_sample_and_may_stand_in_a_column():
+    module = nn.Linear(5, 6)
+    for labels in (Y, X[:, 0]):
+        columns = [[(X[part], labels[part][:, None])] for part in (slice(64), slice(64, None))]
+        plain = [[(X[part], labels[part])] for part in (slice(64), slice(64, None))]
+        assert probe(module, tuple(columns)) == probe(module, tuple(plain))
+    marked = nn.functional.one_hot(Y)
+    with pytest.raises(DataError, match=r"^Tensor\(96, 4\): .* one label a sample.*argmax"):
+        probe(module, [(X, marked)])
+    with pytest.raises(DataError, match=r"one label a sample, .* of 96 here"):
+        probe(module, [(X, Y[:9])])
+    with pytest.raises(DataError, match="a probe takes numbers as labels"):
+        probe(module, [(X, ["cat", "dog"] * 48)])

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,6 +12,7 @@ from common.data.images.readers import unreadable
 from common.data.images.readers.files import image_folder
 from common.data.images.readers.unreadable import keep_readable
 from common.errors import DataError
+from common.runs.loading import skip_unreadable
 
 
 @pytest.fixture
@@ -30,14 +34,18 @@ def test_what_is_left_out_is_named_also_when_it_was_found_before(config, tmp_pat
         assert words == "; left out 1 unreadable: page.jpg"
 
 
-def test_a_run_embeds_what_it_could_read_of_its_own_folder(config, tmp_path, packing):
+def test_a_run_embeds_what_it_can_read_where_that_is_asked(config, tmp_path, packing):
     for number, image in enumerate(packing.random(4)):
         (tmp_path / f"images/{number}.png").write_bytes(packing.encode(image))
     (tmp_path / "images/1b.jpg").write_text("<html>")
     module = nn.Linear(1, 1)
     module.embed = lambda images: images.mean((2, 3))
+    images = ImageData(replace(config, skip_unreadable=False), 0)
+    with pytest.raises(DataError, match=r"1b.jpg: not a readable.*data.skip_unreadable=true"):
+        images.embed_path(module, tmp_path / "images")
+    skip_unreadable(SimpleNamespace(data=images))
     with pytest.warns(UserWarning, match=r"images; left out 1 unreadable: 1b.jpg"):
-        found = ImageData(config, 0).embed_path(module, tmp_path / "images")
+        found = images.embed_path(module, tmp_path / "images")
     assert found["ids"].tolist() == ["0.png", "1.png", "2.png", "3.png"]
     assert found["embeddings"].shape == (4, 3)
 
