@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.backbones.modes import evaluating
+from common.backbones.modes import training
 from common.config.schema import OptimizerConfig
 from common.data.image_text.batch import PairBatch, as_pair_batch
 from common.data.image_text.config import ImageTextFacts
@@ -112,7 +112,8 @@ class ContrastiveGap(PairModule):
     def turn_texts(self, batches: Iterable[object]) -> None:
         """Sets the rotation that leaves `start_gap` of the distance between images and texts.
 
-        In evaluation mode; all processes turn by the same pairs.
+        In training mode, as the loss sees them: batch norm by the statistics of each batch, and
+        what it counts is as before afterwards. All processes turn by the same pairs.
 
         Args:
             batches: Batches of pairs; the first `turning_pairs` count.
@@ -120,7 +121,8 @@ class ContrastiveGap(PairModule):
         config = self.method
         assert config.start_gap is not None
         images, texts, count = [], [], 0
-        with evaluating(self):
+        before = [(buffer, buffer.clone()) for buffer in self.buffers()]
+        with training(self):
             for batch in batches:
                 u, v = self.pair(as_pair_batch(batch, self.facts.eot))
                 images.append(gather(unit(u)))
@@ -128,6 +130,8 @@ class ContrastiveGap(PairModule):
                 count += len(images[-1])
                 if count >= config.turning_pairs:
                     break
+        for buffer, value in before:
+            buffer.copy_(value)
         u, v = (torch.cat(side)[: config.turning_pairs].double() for side in (images, texts))
         self.rotation.copy_(turn_to_gap(u, v, config.start_gap, config.turning_least))
 

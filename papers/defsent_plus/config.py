@@ -36,11 +36,13 @@ class DefSentPlusConfig:
     # Each round starts from the first weights; false: it goes on from the round before.
     restart: bool = True
     # The space of entries: as estimated, by independent components, or whitened, which is an
-    # ablation: both are isotropic. Guide: components in round 3 of raw BERT alone.
-    space: str = setting("raw", choices=("raw", "ica", "zca"))
+    # ablation: both are isotropic. "scaled" is a control: of their variance, and not isotropic.
+    # Guide: components in round 3 of raw BERT alone.
+    space: str = setting("raw", choices=("raw", "ica", "zca", "scaled"))
     # The first round that has this space; those before have entries as estimated.
     space_from_round: int = setting(1, at_least=1)
-    # Standard deviation of each coordinate in an isotropic space. Code: 100.
+    # Standard deviation of each coordinate in such a space. Logits have no temperature, so that it
+    # is one, too. Code: 100.
     space_scale: float = setting(100.0, above=0)
     # Code: AdamW's; common ones are 1e-8.
     adam_eps: float = setting(1e-6, above=0)

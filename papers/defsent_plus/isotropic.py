@@ -1,4 +1,4 @@
-"""Isotropic spaces of entries: independent components, or whitening.
+"""Isotropic spaces of entries: independent components, or whitening; or their scale alone.
 
 States behind a layer norm lie in a plane, so one direction of the entries has no variance but that
 of rounding. The published code enlarges it like the others; here such directions are zero.
@@ -23,12 +23,12 @@ def isotropic(entries: Tensor, space: str, scale: float) -> Tensor:
 
     Args:
         entries: As estimated.
-        space: ``ica`` or ``zca``.
+        space: ``ica`` or ``zca``; or ``scaled``, which keeps the shape of the entries and has the
+            mean variance of these two, as a control.
         scale: Standard deviation of each coordinate.
     """
     x = entries.double().cpu().numpy()
-    found = independent_components(x, scale) if space == "ica" else whitened(x, scale)
-    return torch.from_numpy(found).to(entries)
+    return torch.from_numpy(SPACES[space](x, scale)).to(entries)
 
 
 def standardised(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -81,6 +81,16 @@ def whitened(x: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
     return np.asarray(u[:, kept] @ vt[kept]) * (np.sqrt(len(x)) * scale)
 
 
+def scaled(x: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    """Returns ``x (rows, dim)`` less its mean, times one number: of as much variance in all."""
+    x = x - x.mean(0)
+    kept = int(varies(np.linalg.svd(x, compute_uv=False)).sum())
+    return np.asarray(x * (scale * np.sqrt(kept / x.var(0).sum())))
+
+
 def varies(s: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Tells which singular values ``s``, the largest first, are of directions with variance."""
     return s > SMALLEST * s[0]
+
+
+SPACES = {"ica": independent_components, "zca": whitened, "scaled": scaled}

@@ -13,7 +13,7 @@ from common.evaluation.config import ProtocolConfig
 from common.registry import BACKBONES
 from common.settings import setting
 
-PSEUDO_LABELS = ("soft", "hard", "fix", "flex", "flex-no-warm-up", "free")
+PSEUDO_LABELS = ("soft", "hard-weighted", "hard", "fix", "flex", "flex-no-warm-up", "free")
 
 
 @dataclass
@@ -67,8 +67,9 @@ class CPLConfig(PairedConfig):
     vote: str = setting("parts", choices=("parts", "always"))
     # eta 1: pairs.
     glv_weight: float = setting(0.5, at_least=0)
-    # eta 2: pseudo-labels. soft: CPL's, without any threshold. The others are the code's ablation
-    # hooks: cross-entropy against the argmax, all (hard) or those a rule lets through.
+    # eta 2: pseudo-labels. soft: CPL's, without any threshold. hard-weighted: the argmax in its
+    # place, with the same weight and vote. The others are the code's ablation hooks, which have
+    # neither: cross-entropy against the argmax, all (hard) or those a rule lets through.
     pseudo_weight: float = setting(0.5, at_least=0)
     pseudo_labels: str = setting("soft", choices=PSEUDO_LABELS)
     # For fix, flex and free: threshold, and momentum of free's running values.

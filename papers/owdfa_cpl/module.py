@@ -56,7 +56,7 @@ class CPL(Heads[CPLConfig]):
             check_parts(self.backbone, config, facts)
         num = facts.num_unlabelled
         self.rule: nn.Module | None = None
-        if config.pseudo_labels != "soft":
+        if config.pseudo_labels not in ("soft", "hard-weighted"):
             limits = config.cutoff, config.rule_momentum
             self.rule = build_rule(config.pseudo_labels, self.num_heads, num, *limits)
         self.stages = Relabelling(num, config.pretrain_epochs, config.relabel_epochs)
@@ -107,8 +107,11 @@ class CPL(Heads[CPLConfig]):
         """Returns the pseudo-label loss of the unlabelled rows of all processes."""
         if self.rule is not None:
             return hard_pseudo_label(logits, self.rule(logits, places))
-        soft = soft_labels(logits, gumbel(tuple(logits.shape), generator, logits.detach()))
-        return confidence_weighted(logits, soft, votes.trusted)[0]
+        if self.method.pseudo_labels == "soft":
+            given = soft_labels(logits, gumbel(tuple(logits.shape), generator, logits.detach()))
+        else:
+            given = nn.functional.one_hot(logits.argmax(dim=1), logits.shape[1]).to(logits)
+        return confidence_weighted(logits, given, votes.trusted)[0]
 
     @torch.no_grad()
     def diagnose(self, terms: dict[str, Tensor], logits: Tensor, votes: Vote | None) -> None:

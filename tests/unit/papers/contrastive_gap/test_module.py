@@ -1,5 +1,6 @@
 """The contrastive gap's module: terms, the control's rotation, and a stock Trainer."""
 
+import copy
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from common.backbones.modes import evaluating
+from common.backbones.modes import evaluating, training
 from common.backbones.text_config import TextTowerConfig
 from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
@@ -41,9 +42,9 @@ def train(module, epochs=1):
     return module
 
 
-def distance(module):
-    """Returns how far the centres of images and texts are apart, in evaluation mode."""
-    with torch.no_grad(), evaluating(module):
+def distance(module, mode=evaluating):
+    """Returns how far the centres of images and texts are apart."""
+    with torch.no_grad(), mode(module):
         u, v = module.project_image(IMAGES), module.project_text(IDS, torch.ones_like(IDS).bool())
     u, v = (nn.functional.normalize(side, dim=1).mean(0) for side in (u, v))
     return float((u - v).norm())
@@ -60,11 +61,13 @@ def test_it_learns_in_a_stock_trainer_and_its_scale_stays():
 
 def test_texts_are_turned_once_and_keep_it_over_a_checkpoint(tmp_path):
     module = make(start_gap=0.0, turning_pairs=40, uniformity_weight=0.0, alignment_weight=0.0)
-    before = distance(module)
+    before = distance(copy.deepcopy(module), training)
     with pytest.raises(UsageError):  # it would start with the whole gap
         module.training_step((IMAGES, IDS), 0)
+    counted = {name: value.clone() for name, value in module.backbone.named_buffers()}
     module.turn_texts([(IMAGES[:32], IDS[:32]), (IMAGES[32:], IDS[32:])])
-    assert distance(module) < before / 2
+    assert all(torch.equal(value, counted[name]) for name, value in module.backbone.named_buffers())
+    assert distance(copy.deepcopy(module), training) < before / 3, "as the loss sees them"
     train(module)
     rotation = module.rotation.clone()
     torch.testing.assert_close(rotation @ rotation.T, torch.eye(8), atol=1e-5, rtol=0)

@@ -47,6 +47,14 @@ def test_the_direction_that_a_layer_norm_leaves_without_variance_is_not_enlarged
     torch.testing.assert_close(values, torch.tensor([0.0, 1, 1, 1, 1]).double(), rtol=0, atol=1e-3)
 
 
+def test_a_scaled_space_has_the_variance_of_a_whitened_one_and_the_shape_of_its_own():
+    x = torch.nn.functional.layer_norm(torch.randn(200, 5, generator=GENERATOR).exp(), (5,))
+    found = isotropic(x, "scaled", 3.0)
+    assert float(found.var(0, correction=0).sum()) == pytest.approx(4 * 9, rel=1e-5)
+    centred = x - x.mean(0)
+    torch.testing.assert_close(found / found.norm(), centred / centred.norm(), rtol=0, atol=1e-6)
+
+
 def test_whitening_turns_entries_no_further_than_it_must():
     x = torch.randn(200, 3, generator=GENERATOR) * torch.tensor([1.0, 2.0, 5.0])
     found = isotropic(x, "zca", 1.0)

@@ -92,6 +92,7 @@ def test_a_step_is_the_sum_of_its_losses():
         {"entropy_weight": 0.0},
         {"margin": 0.0},
         {"pseudo_labels": "hard"},
+        {"pseudo_labels": "hard-weighted"},
         {"pseudo_labels": "fix", "cutoff": 0.2},
         {"pseudo_labels": "flex"},
         {"pretrain_epochs": 1},
@@ -100,6 +101,17 @@ def test_a_step_is_the_sum_of_its_losses():
 def test_every_switch_changes_the_loss(options):
     plain, changed = make().training_step(make_batch(), 0), make(**options)
     assert not torch.isclose(changed.training_step(make_batch(), 0), plain)
+
+
+def test_hard_labels_may_have_the_weight_and_the_vote_of_soft_ones():
+    module, generator = make(pseudo_labels="hard-weighted"), torch.Generator().manual_seed(0)
+    logits = torch.randn(4, module.num_heads, generator=generator)
+    votes = vote(*features(), 12)
+    likeliest, trusted = logits.softmax(1).max(1).values, votes.trusted
+    assert trusted.any() and not trusted.all()
+    expected = -(trusted * likeliest * likeliest.log()).mean()
+    found = module.pseudo_label(logits, votes, torch.arange(4), generator)
+    torch.testing.assert_close(found, expected)
 
 
 def test_the_vote_can_be_left_out():
