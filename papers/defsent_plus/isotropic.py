@@ -84,7 +84,7 @@ def whitened(x: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
 def scaled(x: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
     """Returns ``x (rows, dim)`` less its mean, times one number: of as much variance in all."""
     x = x - x.mean(0)
-    kept = int(varies(np.linalg.svd(x, compute_uv=False)).sum())
+    kept = int(varies(np.linalg.svd(x, compute_uv=False)).sum())  # type: ignore[arg-type]
     return np.asarray(x * (scale * np.sqrt(kept / x.var(0).sum())))
 
 

@@ -13,6 +13,7 @@ from scipy import stats
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPERS = sorted(path.parent.name for path in ROOT.glob("papers/*/claims.yaml"))
+HASHES = json.loads((ROOT / "tests/repo/config_hashes.json").read_text())
 NO_NUMBER = "no number is reported for this setting"
 STALE = r"(?:not checked|moved|steps cannot tell|other versions|mixed|other recipe)"
 LOWER = re.compile(
@@ -54,6 +55,9 @@ def side(rows, name, metric, known):
     names = next(one for one in known[arm] if not variant or variant in one)
     found = defaultdict(dict)
     for row in rows:
+        named = f"{row['paper']}/{row['recipe']}" + (f":{row['variant']}" if row["variant"] else "")
+        if row["config_hash"] != HASHES.get(named):
+            continue  # the setting has been written anew since
         if row["arm"] == arm and row["variant"] in names and metric in row["metrics"]:
             key = row["data_hash"], row["protocol"], row["config_hash"]
             found[key][row["seed"]] = row["metrics"][metric], row["finished"], row
