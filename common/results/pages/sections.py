@@ -103,8 +103,8 @@ def _section(board: Leaderboard, groups: tuple[Group, ...]) -> Section:
     record = groups[0].latest
     methods = [group for group in groups if group.latest.arm == "method"]
     arms = board.arms.get(f"{record.paper}/{record.recipe}", {})
-    first = arms.get("method", [()])[0]
-    named = [group for group in methods if group.latest.variant in first]
+    settings = arms.get("method", [])
+    named = [group for names in settings for group in methods if group.latest.variant in names]
     method = next(iter(named or methods), None)
     metrics = shown_metrics({metric for group in groups for metric in group.latest.metrics})
     section = Section(groups, method, telling(metrics))

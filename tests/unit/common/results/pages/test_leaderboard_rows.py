@@ -172,6 +172,15 @@ def test_the_setting_is_that_of_the_first_claim_that_has_been_run(board):
     assert row_of(board(claims=None), "swav") is None
 
 
+def test_the_method_is_its_first_setting_in_the_file_that_has_been_run(board, make_record):
+    late = make_record(arm="method", variant="aab", seed=0, run_id="late", metrics={KNN: 0.3})
+    found = board({("method", None): []}, more=[late])
+    for order, ours in ((["aab", "aaa"], 0.3), (["aaa", "aab"], 0.1)):
+        arms = {"swav/cifar10": {"method": [(None, "cpu"), *((name,) for name in order)]}}
+        row = row_of(dataclasses.replace(found, arms=arms), "swav")
+        assert row.ours.mean == pytest.approx(ours)
+
+
 def test_of_two_protocols_of_a_setting_the_one_that_the_claim_compares_stands_in_front(
     board, make_record
 ):
