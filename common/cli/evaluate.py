@@ -40,7 +40,8 @@ def skips_unreadable(settings: dict[str, Any], data: str | None) -> bool:
     if not isinstance(skip, bool):
         raise UsageError(f"{SKIP}={skip}: must be true or false")
     if skip and not os.path.isdir(os.path.expanduser(data or "")):
-        raise UsageError(f"{SKIP}: is for a folder of images, and {data or 'none'} is none")
+        given = f"{data} is none" if data else "none is given"
+        raise UsageError(f"{SKIP}: is for a folder of images, and {given}")
     return skip
 
 

@@ -62,12 +62,19 @@ def skip_unreadable(experiment: Experiment) -> None:
     """Has images that cannot be read left out of what is embedded from now on.
 
     Raises:
-        UsageError: The experiment's data are not images.
+        UsageError: The experiment's data are not images, or were read whole.
     """
+    from common.data.images.sets import Split
+
     data: Any = experiment.data
     data.load()  # its own images as its recipe has them
     if not hasattr(data.config, "skip_unreadable"):
         raise UsageError(f"data.skip_unreadable: is for images, not for {data.config.name}")
+    if isinstance(data.set["train"], Split):
+        raise UsageError(
+            f"data.skip_unreadable: is for a run on image files; that on {data.config.name} reads "
+            "all images at once. Take unreadable files away"
+        )
     data.config = replace(data.config, skip_unreadable=True)
 
 

@@ -180,8 +180,8 @@ def _labels(own: Any, count: int) -> Tensor:
         labels = torch.as_tensor(own).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"{outline(own)}: a probe takes numbers as labels ({error})") from None
-    if labels.shape == (count, 1):
-        labels = labels[:, 0]
+    if labels.shape == (count, 1) or labels.numel() == count == 1:
+        labels = labels.reshape(count)
     if labels.shape != (count,):
         raise DataError(
             f"{outline(own)}: a probe takes one label a sample, (batch,), of {count} here; of rows "

@@ -229,7 +229,8 @@ def _candidate(board: Leaderboard, section: Section, group: Group, values: Sampl
     rivals = board.claims_of(record.paper).rivals or []
     named = {record.arm, f"{record.arm}:{record.variant}"} & {*rivals}
     is_rival = group is not section.method and (kind == "baseline" or bool(named))
-    return Candidate(kind, name, start, values, section.difference(group), is_rival)
+    differences = section.difference(group) if is_rival else section.any_difference(group)
+    return Candidate(kind, name, start, values, differences, is_rival)
 
 
 def _strongest(section: Section, candidates: list[Candidate]) -> Candidate | None:

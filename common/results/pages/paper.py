@@ -55,9 +55,9 @@ FOREST = "claims.svg"
 ARMS_HEADER = ("setting", "arm", "data", "metric", "mean", "minus method", "seeds", "remark")
 ARMS_TEXT = """\
 The mean is ± the sample standard deviation over training seeds. "Minus method" is the paired
-difference to the first method of the same recipe, data and protocol; the brackets give the
-half-width of its 95 % interval. It is over the seeds that both have, and need not be the difference
-of the means shown."""
+difference to the first method of the same recipe, data and protocol with which the arm shares
+seeds; the brackets give the half-width of its 95 % interval. It is over the seeds that both have,
+and need not be the difference of the means shown."""
 UNRECORDED = """\
 Of the numbers of the official code, {count} come from runs that left no record, so the metrics,
 environment and time of each run are missing. The notes beside the numbers say what is known."""
@@ -203,7 +203,7 @@ def _arm_cells(
         record.data,
         short_metric(section.metric or "-"),
         sample_text(sample),
-        difference_text(section.difference(group), places),
+        difference_text(section.any_difference(group), places),
         str(len(group.records)),
         "; ".join(remark for remark in remarks if remark),
     )

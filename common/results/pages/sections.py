@@ -18,9 +18,9 @@ LEARNING_REFERENCES = ("trees",)
 class Section:
     """Settings of one recipe, on the same data and under the same protocol.
 
-    ``groups`` have the method's first, and ``method`` is the first setting of the method in the
-    recipe's file. ``metric`` is the one to compare them by; ``lower``: less of it is better, None
-    where no claim says.
+    ``method`` is the first setting of the method in the recipe's file; ``groups`` have it first,
+    and then the method's others. ``metric`` is the one to compare them by; ``lower``: less of it
+    is better, None where no claim says.
     """
 
     groups: tuple[Group, ...]
@@ -48,6 +48,19 @@ class Section:
         if self.metric is None or group is self.method:
             return None
         return self.to_method(group.values(self.metric))
+
+    def any_difference(self, group: Group) -> Sample | None:
+        """Returns `difference`, or else that to the next setting of the method that shares seeds.
+
+        One ablation may have the method's length or rate of before, and another today's.
+        """
+        found = self.difference(group)
+        if found is not None or self.metric is None or group.latest.arm == "method":
+            return found
+        values = group.values(self.metric)
+        others = [one for one in self.groups if one.latest.arm == "method"]
+        pairs = (paired_differences(values, one.values(self.metric)) for one in others)
+        return next((pair for pair in pairs if pair is not None), None)
 
     def references(self) -> dict[str, tuple[Sample, Sample | None]]:
         """Returns each learning-free reference: mean and spread, and differences to the method.
@@ -106,6 +119,7 @@ def _section(board: Leaderboard, groups: tuple[Group, ...]) -> Section:
     settings = arms.get("method", [])
     named = [group for names in settings for group in methods if group.latest.variant in names]
     method = next(iter(named or methods), None)
+    groups = tuple(sorted(groups, key=lambda group: group is not method))
     metrics = shown_metrics({metric for group in groups for metric in group.latest.metrics})
     section = Section(groups, method, telling(metrics))
     for comparison in _comparisons(board, record.paper, section.setting):

@@ -62,7 +62,7 @@ ALL_ARMS = """\
 Each line is an arm of a paper, or what learns nothing there. A click on the name of a column sorts,
 a click on a line shows its runs, learning curves and images. Lines on other data, by other metrics
 or of other lengths cannot be compared. *Minus method* is the paired difference to the first method
-of the same recipe, with the half-width of its 95 % interval."""
+of the same recipe with which the arm shares seeds, with the half-width of its 95 % interval."""
 
 
 def write_page(board: Leaderboard, folder: Path, runs: Path) -> Path:
@@ -202,7 +202,7 @@ def _row(
 ) -> str:
     record = group.latest
     sample = section.sample(group) if section else None
-    difference = section.difference(group) if section else None
+    difference = section.any_difference(group) if section else None
     remarks = (
         group.stale,
         "published weights" if record.weights == "published" else None,

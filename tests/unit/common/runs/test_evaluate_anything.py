@@ -418,6 +418,8 @@ def test_images_that_cannot_be_read_are_left_out_where_that_is_asked(tmp_path, m
     assert said.exit_code == 0 and "12 training, 4 tested" in said.output
     said = CliRunner().invoke(app, [*words[:2], "digits", "data.skip_unreadable=true"])
     assert "is for a folder of images, and digits is none" in str(said.exception)
+    said = CliRunner().invoke(app, [*words[:2], "data.skip_unreadable=true"])
+    assert "is for a folder of images, and none is given" in str(said.exception)
 
 
 def test_the_tested_images_of_a_folder_are_a_quarter_of_each_class_by_seed(tmp_path):

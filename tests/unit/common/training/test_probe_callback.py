@@ -196,6 +196,9 @@ def test_labels_are_one_a_sample_and_may_stand_in_a_column():
         columns = [[(X[part], labels[part][:, None])] for part in (slice(64), slice(64, None))]
         plain = [[(X[part], labels[part])] for part in (slice(64), slice(64, None))]
         assert probe(module, tuple(columns)) == probe(module, tuple(plain))
+    single = [(X[i : i + 1], Y[i]) for i in range(len(Y))]
+    found = probe(module, (single, single)), probe(module, ([(X, Y)], [(X, Y)]))
+    assert found[0]["knn_top1"] == found[1]["knn_top1"]
     marked = nn.functional.one_hot(Y)
     with pytest.raises(DataError, match=r"^Tensor\(96, 4\): .* one label a sample.*argmax"):
         probe(module, [(X, marked)])

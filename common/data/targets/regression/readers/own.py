@@ -2,6 +2,8 @@
 
 import math
 import os
+import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,9 @@ def read_inputs(
         columns: The run's columns; categorical ones as ``name=value``.
         config: The run's ``data:`` section.
 
+    A value of a categorical column that training did not know is told in a warning; it has 0 in all
+    columns of that one.
+
     Returns:
         The inputs, and what is known of them, ``(num,)`` each: ``ids``, the CSV's column ``id``
         unless it is an input; ``labels``, its column ``data.target``, NaN where a cell is empty.
@@ -52,14 +57,31 @@ def read_inputs(
         raise DataError(f"{path}: the columns of this run have no names; give an .npz with `x`")
     lines = read_lines(path)
     header, found = lines[0][1], []
+    values: dict[str, set[str]] = {}
     for name in columns:
         source, _, value = name.partition("=") if name not in header else (name, "", "")
         place = place_of(path, header, source)
         if source in config.categorical or value:
             found.append([float(cells[place] == value) for _, cells in lines[1:]])
+            values.setdefault(source, set()).add(value)
         else:
             found.append(read_numbers(path, lines, name, MEND))
+    for source, seen in values.items():
+        _say_unseen(path, lines, source, seen)
     return torch.tensor(found, dtype=torch.float64).T.float(), _known(path, lines, columns, config)
+
+
+def _say_unseen(path: Path, lines: Lines, column: str, seen: set[str]) -> None:
+    place = lines[0][1].index(column)
+    unseen = Counter(cells[place] for _, cells in lines[1:] if cells[place] not in seen)
+    if unseen:
+        named = ", ".join(value or "an empty cell" for value, _ in unseen.most_common(5))
+        named += ", ..." if len(unseen) > 5 else ""
+        warnings.warn(
+            f"{path}: {column}: {unseen.total()} of {len(lines) - 1} rows have a value that "
+            f"training did not know ({named}); the encoder sees none there",
+            stacklevel=4,
+        )
 
 
 def _read_images(

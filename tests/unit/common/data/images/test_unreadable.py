@@ -11,7 +11,7 @@ from common.data.images.module import ImageData
 from common.data.images.readers import unreadable
 from common.data.images.readers.files import image_folder
 from common.data.images.readers.unreadable import keep_readable
-from common.errors import DataError
+from common.errors import DataError, UsageError
 from common.runs.loading import skip_unreadable
 
 
@@ -48,6 +48,8 @@ def test_a_run_embeds_what_it_can_read_where_that_is_asked(config, tmp_path, pac
         found = images.embed_path(module, tmp_path / "images")
     assert found["ids"].tolist() == ["0.png", "1.png", "2.png", "3.png"]
     assert found["embeddings"].shape == (4, 3)
+    with pytest.raises(UsageError, match=r"skip_unreadable: .* on digits reads all images at once"):
+        skip_unreadable(SimpleNamespace(data=ImageData(ImageConfig(name="digits"), 0)))
 
 
 @pytest.mark.parametrize("workers", [0, 1])

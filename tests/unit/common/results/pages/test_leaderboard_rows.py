@@ -282,6 +282,30 @@ def test_one_table_sets_all_arms_beside_the_method(board):
     assert "results/swav/" not in text, "links to runs are on the HTML page"
 
 
+def test_an_ablation_stands_beside_the_setting_of_the_method_that_shares_its_seeds(
+    board, make_record
+):
+    method = {"arm": "method", "variant": "aab"}
+    late = [
+        make_record(
+            **method,
+            seed=seed,
+            run_id=f"late{seed}",
+            metrics={KNN: 0.9 + seed / 100},
+            references={"raw": {KNN: 0.7}},
+        )
+        for seed in (7, 8)
+    ]
+    arms = {"swav/cifar10": {"method": [("aab",), (None, "cpu")]}}
+    found = dataclasses.replace(board(more=late), arms=arms)
+    text = page(found)
+    assert text.index("| `cifar10:aab` | method |") < text.index("| `cifar10` | method |")
+    assert "| knn_top1 | 0.5233 ± 0.0208 | -0.2967 (± 0.0143) | 3 |" in text
+    # A reference has the mean, the seeds and the differences of one setting.
+    assert "| *raw* | cifar10 | knn_top1 | 0.7000 ± 0.0000 | -0.2750 (± 0.0635) | 2 |" in text
+    assert names(row_of(found, "swav")) == ["simclr", "raw", "hard"]
+
+
 @pytest.mark.parametrize(
     ("values", "missing"), [([], 2), ([0.78, 0.82, 0.80], 1), ([0.78, 0.82], 2), ([0.7] * 3, 2)]
 )
