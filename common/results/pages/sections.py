@@ -50,16 +50,16 @@ class Section:
         return self.to_method(group.values(self.metric))
 
     def any_difference(self, group: Group) -> Sample | None:
-        """Returns `difference`, or else that to the next setting of the method that shares seeds.
+        """Returns the differences of an arm to the first setting of the method that shares seeds.
 
-        One ablation may have the method's length or rate of before, and another today's.
+        One ablation may have the method's length or rate of before, and another today's. Settings
+        of the method have `difference`.
         """
-        found = self.difference(group)
-        if found is not None or self.metric is None or group.latest.arm == "method":
-            return found
+        if self.metric is None or group.latest.arm == "method":
+            return self.difference(group)
         values = group.values(self.metric)
-        others = [one for one in self.groups if one.latest.arm == "method"]
-        pairs = (paired_differences(values, one.values(self.metric)) for one in others)
+        methods = (one for one in self.groups if one.latest.arm == "method")
+        pairs = (paired_differences(values, one.values(self.metric)) for one in methods)
         return next((pair for pair in pairs if pair is not None), None)
 
     def references(self) -> dict[str, tuple[Sample, Sample | None]]:
