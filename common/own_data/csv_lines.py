@@ -13,6 +13,11 @@ from typing import BinaryIO
 
 from common.errors import DataError, shown, suggest, unreadable
 
+# What a column ``split`` may say. "restval" is of Karpathy's split of COCO.
+SPLIT_WORDS = dict.fromkeys(("train", "training", "restval"), "train")
+SPLIT_WORDS |= dict.fromkeys(("val", "valid", "validation", "dev"), "val")
+SPLIT_WORDS |= dict.fromkeys(("test", "testing"), "test")
+
 # (line number, cells), the header first.
 Lines = list[tuple[int, list[str]]]
 # What stands in a cell without a value, in small letters.
@@ -187,6 +192,18 @@ def place_of(path: Path, header: list[str], name: str) -> int:
     if name not in header:
         raise DataError(f"{path}: no column {name!r}{suggest(name, header)}")
     return header.index(name)
+
+
+def split_of(where: str, cell: str) -> str:
+    """Returns "train", "val" or "test" as ``cell`` says in any case.
+
+    Raises:
+        DataError: It says something else; begins with ``where``.
+    """
+    if (split := SPLIT_WORDS.get(cell.lower())) is None:
+        words = ", ".join(SPLIT_WORDS)
+        raise DataError(f"{where}: split {shown(cell)} is none of {words}")
+    return split
 
 
 def split_place(header: list[str]) -> int | None:

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from common.data.catalogue.packers.arrays import BROKEN, why_broken
-from common.data.images.readers.layout import SPLITS
 from common.errors import DataError, shown
 from common.evaluation.vectors import Part, Partners, ScoredPairs, Vectors, validated
-from common.own_data.csv_lines import read_lines, table_rows, to_number
+from common.own_data.csv_lines import SPLIT_WORDS, read_lines, table_rows, to_number
 
 Arrays = dict[str, NDArray[Any]]
 Encode = Callable[[NDArray[Any]], Tensor]
@@ -232,13 +231,13 @@ def _told(path: Path, given: NDArray[Any], rows: int) -> NDArray[Any]:
 
     Without "test" the rows of "val" are tested.
     """
-    words = {word: name for name, words in SPLITS.items() for word in words}
     said = _one_a_row(path, "split", given, rows).astype(str)
-    found = np.array([words.get(word.lower(), "") for word in said])
+    found = np.array([SPLIT_WORDS.get(word.lower(), "") for word in said])
     if other := dict.fromkeys(said[found == ""].tolist()):
         raise DataError(
             f"{path}: split says {', '.join(map(shown, [*other][:5]))} in "
-            f"{int((found == '').sum()):,} of {rows:,} rows; what is allowed: {', '.join(words)}"
+            f"{int((found == '').sum()):,} of {rows:,} rows; what is allowed: "
+            f"{', '.join(SPLIT_WORDS)}"
         )
     if {*found} == {"train", "val"}:  # as in folders of images
         found[found == "val"] = "test"

@@ -16,8 +16,8 @@ from common.data.image_text.sets import Captioned, CaptionedSet, Variants, keep_
 from common.data.images.lazy import LazySplit
 from common.data.images.readers.folders import FolderSource, warn_outside
 from common.errors import DataError, shown
+from common.own_data.csv_lines import split_of
 
-SPLITS = {"train": "train", "restval": "train", "dev": "val", "val": "val", "test": "test"}
 # Training images without which nothing can be held out.
 FEWEST = 10
 
@@ -168,9 +168,7 @@ def _splits(lines: list[Line], names: dict[str, int]) -> NDArray[np.str_] | None
         return None
     found: dict[str, str] = {}
     for line in lines:
-        if line.split not in SPLITS:
-            raise DataError(f"{line.where}: split {line.split!r} is none of {', '.join(SPLITS)}")
-        split = SPLITS[line.split]
+        split = split_of(line.where, line.split)
         if found.setdefault(line.image, split) != split:
             raise DataError(f"{line.where}: {line.image} is in {found[line.image]} and in {split}")
     return np.array([found[name] for name in names])

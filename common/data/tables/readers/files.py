@@ -50,8 +50,8 @@ def own_table(config: RegressionConfig) -> RegressionSet:
 def read_table(path: Path, target: str, categorical: list[str], drop: list[str]) -> RegressionSet:
     """Reads a CSV with a header.
 
-    A column ``split`` says train, val (or dev) or test. Without it, or if it is among ``drop``,
-    there are ten fixed random splits with a tenth for the test.
+    A column ``split`` says train, val or test, by a word of `SPLIT_WORDS`. Without it, or if it is
+    among ``drop``, there are ten fixed random splits with a tenth for the test.
 
     Raises:
         DataError: No such file, missing columns, unknown splits, or text where a number should be;

@@ -1,7 +1,7 @@
 """Plans for tables with a number to predict, and for images or volumes with a number each."""
 
 from common.own_data.csv_files import Column, CsvFile
-from common.own_data.csv_lines import no_number, split_place
+from common.own_data.csv_lines import SPLIT_WORDS, no_number, split_place
 from common.own_data.draft import Draft, check_batch, fit_batch
 
 MOST_VALUES = 20  # of a column of text that becomes columns of 0 and 1
@@ -113,9 +113,9 @@ def _plan_columns(
 
 
 def _plan_scale(found: CsvFile, draft: Draft, target: Column | None, split: Column | None) -> None:
-    roles = [text.lower() for text in split.texts] if split else []
+    roles = [SPLIT_WORDS.get(text.lower()) for text in split.texts] if split else []
     train = roles.count("train") or found.rows * (1 - HELD)
-    train = round(train if {"val", "dev"} & {*roles} else train * (1 - draft.get("data.holdout")))
+    train = round(train if "val" in roles else train * (1 - draft.get("data.holdout")))
     draft.trained = train
     batch = fit_batch(train, draft.base.data.batch_size)
     draft.choose("data.batch_size", max(batch, 2), f"about {train:,} training samples")

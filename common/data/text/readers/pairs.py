@@ -10,12 +10,18 @@ from common.data.catalogue.root import data_root, require
 from common.data.text.config import TextConfig
 from common.data.text.sets import Texts, TextSet, keep_apart
 from common.errors import DataError
-from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers, split_place
+from common.own_data.csv_lines import (
+    Lines,
+    place_of,
+    read_lines,
+    read_numbers,
+    split_of,
+    split_place,
+)
 
 OPEN = "stsb-open"
 STSB_FILE = "text_sts/stsb_open_subset.csv.gz"
 COLUMNS = ("sentence1", "sentence2")
-SPLITS = {"train": "train", "dev": "val", "val": "val", "test": "test"}
 MEND = "take the line out"
 
 
@@ -119,9 +125,8 @@ def split_parts(path: Path, lines: Lines, texts: Texts) -> dict[str, Texts]:
     if place is None:
         return {}
     for row, (number, cells) in enumerate(lines[1:]):
-        if (split := cells[place].lower()) not in SPLITS:
-            raise DataError(f"{path}, line {number}: split {cells[place]!r} is not {[*SPLITS]}")
-        rows.setdefault(SPLITS[split], []).append(row)
+        split = split_of(f"{path}, line {number}", cells[place])
+        rows.setdefault(split, []).append(row)
     return {split: texts.rows(own) for split, own in rows.items()}
 
 

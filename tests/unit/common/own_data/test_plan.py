@@ -421,6 +421,16 @@ def test_prototypes_train_for_half_of_a_single_epoch(tmp_path):
     assert recipe.data.batch_size == 16 and 0 < recipe.method.freeze_batches <= 3
 
 
+def test_a_short_training_gets_few_prototypes(tmp_path):
+    folder = write_images(tmp_path / "photos", dict.fromkeys("abcd", 200))
+    found = plan("swav", folder, "trainer.epochs=15").recipe
+    longer = plan("swav", folder, "trainer.epochs=100").recipe
+    batches = 15 * (720 // found.data.batch_size)
+    assert found.method.num_prototypes == batches // 10 <= found.data.batch_size
+    assert found.method.queue_length == 0
+    assert longer.method.num_prototypes == 72 and longer.method.queue_length > 0
+
+
 def test_a_kept_plan_takes_a_shorter_training_as_the_plan_does(tmp_path):
     found = plan("swav", write_images(tmp_path / "photos", {"a": 30, "b": 30}))
     found.recipe.optimizer.warmup_epochs = 3

@@ -9,9 +9,16 @@ import torch
 from common.data.images.readers.folders import warn_outside
 from common.data.targets.regression.samples import TEST, TRAIN, VAL, random_splits
 from common.errors import DataError, shown
-from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers, split_place
+from common.own_data.csv_lines import (
+    Lines,
+    place_of,
+    read_lines,
+    read_numbers,
+    split_of,
+    split_place,
+)
 
-ROLES = {"train": TRAIN, "val": VAL, "dev": VAL, "test": TEST}
+ROLES = {"train": TRAIN, "val": VAL, "test": TEST}
 MEND = "repair it, or take the line out"
 
 
@@ -72,7 +79,5 @@ def listed_splits(path: Path, lines: Lines) -> torch.Tensor:
         return random_splits(len(lines) - 1)
     roles = []
     for number, cells in lines[1:]:
-        if (split := cells[place].lower()) not in ROLES:
-            raise DataError(f"{path}, line {number}: split {cells[place]!r} is none of {[*ROLES]}")
-        roles.append(ROLES[split])
+        roles.append(ROLES[split_of(f"{path}, line {number}", cells[place])])
     return torch.tensor([roles], dtype=torch.int8)

@@ -44,8 +44,10 @@ def test_a_column_split_says_what_is_tested_and_is_no_input(tmp_path):
     assert len(read_table(path, "price", ["colour"], ["Split"]).splits) == 10
     kinds = read_table(path, "price", ["colour", "Split"], [])
     assert "Split=Dev" in kinds.columns and len(kinds.splits) == 10
-    path.write_text(path.read_text().replace("Dev", "later"))
-    with pytest.raises(DataError, match=r"line 4: split 'later' is none of"):
+    path.write_text(path.read_text().replace("Dev", "Validation"))
+    assert read_table(path, "price", ["colour"], []).splits.tolist() == [[TRAIN, TEST, VAL, TRAIN]]
+    path.write_text(path.read_text().replace("Validation", "later"))
+    with pytest.raises(DataError, match='line 4: split "later" is none of train, '):
         read_table(path, "price", ["colour"], [])
 
 

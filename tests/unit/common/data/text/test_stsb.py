@@ -43,7 +43,7 @@ def test_a_sentence_is_the_same_wherever_it_stands():
         ("train,images,A.,B.,high", "line 3.*'score'.*high"),
         ("train,images,A.,B.,nan", "line 3.*'score'.*nan"),
         ("train,images,,B.,1.0", "line 3"),
-        ("valid,images,A.,B.,1.0", "line 3.*'valid'"),
+        ("later,images,A.,B.,1.0", 'line 3.*"later"'),
     ],
 )
 def test_broken_lines_are_named(tmp_path, line, message):
