@@ -12,6 +12,7 @@ from common.cli.compare import full_name, show_records
 from common.config.console import Screen, plain_table, print_table
 from common.config.files import check_output, write_atomic
 from common.config.overrides import as_word
+from common.config.schema import Recipe
 from common.config.yaml_io import to_yaml
 from common.data.catalogue.root import require_data
 from common.errors import LikewiseError, UsageError
@@ -254,13 +255,15 @@ def show_trials(sweep: Sweep, records: Sequence[Record], metric: str | None, to:
     if len(found) > 1:
         keys = ", ".join(sweep.space.searched)
         to.print(f"\n{keys}: the trials are not measured on the same data: {len(found)} tables")
-    for reference in sweep.references:
+    # The first trial has each of them, under its whole name: swav/quick where swav was written.
+    for reference, recipe in zip(sweep.references, sweep.campaign.recipes, strict=False):
         for arms in found:
-            _show_recipe(sweep, reference, arms, chosen_by, to)
+            _show_recipe(sweep, reference, recipe, arms, chosen_by, to)
 
 
-def _show_recipe(sweep: Sweep, reference: str, arms: Arms, metric: str, to: Console) -> None:
-    recipe = next(one for one in sweep.campaign.recipes if one.reference == reference)
+def _show_recipe(
+    sweep: Sweep, reference: str, recipe: Recipe, arms: Arms, metric: str, to: Console
+) -> None:
     groups = [g for g in arms.groups if g.latest.reference == recipe.name]
     ranked = sorted(
         ((sample, group) for group in groups if (sample := group.sample(metric))),

@@ -552,7 +552,16 @@ def of_run(run: Path, data: str, seed: int, skip: bool = False) -> Measurable:
     opened, path = open_run(run), Path(data).expanduser()
     if not path.exists():
         raise DataError(f"{data}: no such file or folder")
-    experiment = load_run(opened, with_protocols(opened.read_recipe(), []))
+    recipe = opened.read_recipe()
+    learnt = getattr(recipe.data, "path", None)
+    if learnt and Path(learnt).expanduser().resolve() == path.resolve():
+        warnings.warn(
+            f"{data}: {opened.path.name} was trained on these data, also on rows that are tested "
+            f"now, which flatters a training with labels. papers evaluate {run} measures the rows "
+            "that the run kept apart",
+            stacklevel=2,
+        )
+    experiment = load_run(opened, with_protocols(recipe, []))
     if skip:
         skip_unreadable(experiment)
     experiment.module.to(evaluation_device(experiment.recipe))

@@ -50,3 +50,9 @@ def test_altered_data_are_refused_until_they_are_put_back(papers, tmp_path):
     assert not (run_dir / "evaluations").exists()
     path.write_bytes(given)
     assert papers("evaluate", str(run_dir))[0] == 0
+
+    code, _, err = papers("evaluate", str(run_dir), str(path))
+    assert code == 0 and "was trained on these data, also on rows that are" in " ".join(err.split())
+    path.rename(tmp_path / "new.csv")
+    code, _, err = papers("evaluate", str(run_dir), str(tmp_path / "new.csv"))
+    assert "was trained on these data" not in " ".join(err.split())

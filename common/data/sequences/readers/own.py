@@ -1,6 +1,10 @@
 """A user's own action sequences, to be embedded by a finished run."""
 
+import warnings
+from collections.abc import Collection
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +13,7 @@ from common.data.sequences.config import SequenceConfig
 from common.data.sequences.readers.clicks import BY_NAME, Columns
 from common.data.sequences.readers.read import TABLES, read_actions
 from common.data.sequences.store import Instances, Sequences
-from common.errors import DataError
+from common.errors import DataError, shown
 from common.own_data.csv_lines import kind_of
 
 
@@ -17,6 +21,8 @@ def read_own(
     path: Path, run: Sequences, config: SequenceConfig
 ) -> tuple[NDArray[np.str_], Instances]:
     """Reads the users of a file; each is encoded from all actions, one being enough.
+
+    Items that the run does not know are left out with a warning, and users who have no others.
 
     Args:
         path: In any form that a run is trained on.
@@ -27,24 +33,46 @@ def read_own(
         User ids (users,), and the whole sequences; their targets are meaningless.
 
     Raises:
-        DataError: A broken file, a user without actions, ids outside the table; names the line.
+        DataError: A broken file, a user without actions, no known item, or a number below 1;
+            names the line.
     """
     path = path.expanduser()
     known = run.known_items().tolist()
     has_text = isinstance(known[0], str)
     columns = Columns(config.user, config.item, config.time)
     columns = columns if kind_of(path) in TABLES else BY_NAME
-    greatest = None if has_text else max(known)
-    users, items, places, _ = read_actions(path, greatest, has_text, columns)
+    users, items, places, _ = read_actions(path, None, has_text, columns)
     number = {item: place for place, item in enumerate(known, start=1)}
     for own, place in zip(items, places, strict=True):
         if not own:
             raise DataError(f"{place}: a user without items; leave the line out")
         if not has_text and min(own) < 1:
             raise DataError(f"{place}: item {min(own)}; ids start at 1, 0 is the padding item")
-        if foreign := set(own) - number.keys():
-            raise DataError(f"{place}: item {min(foreign)} is not in {run.name}; leave it out")
+    users, items = _known_alone(path, users, items, number)
     lengths = np.array([len(own) for own in items], dtype=np.int64)
     # One item beyond the end: what follows the last sequence is looked up as its target.
     flat = np.array([*(number[item] for own in items for item in own), 0], dtype=np.int64)
     return np.array(users, dtype=np.str_), Instances(flat, np.cumsum(lengths), lengths)
+
+
+def _known_alone(
+    path: Path, users: list[str], items: list[list[Any]], known: Collection[Any]
+) -> tuple[list[str], list[list[Any]]]:
+    """Returns users and items without the items that are not ``known``, of which it warns."""
+    kept = [[item for item in own if item in known] for own in items]
+    foreign = dict.fromkeys(item for own in items for item in own if item not in known)
+    empty = sum(not own for own in kept)
+    if empty == len(users):
+        raise DataError(
+            f"{path}: the run knows none of its items, such as {shown(next(iter(foreign)))}"
+        )
+    if foreign:
+        some = ", ".join(shown(item) for item in islice(foreign, 3))
+        alone = f"; so are {empty:,} of the users, who have no others" if empty else ""
+        warnings.warn(
+            f"{path}: the run does not know {len(foreign):,} of the items, such as {some}; they "
+            f"are left out{alone}. A run knows items that occurred at least data.core times",
+            stacklevel=2,
+        )
+    pairs = [(user, own) for user, own in zip(users, kept, strict=True) if own]
+    return [user for user, _ in pairs], [own for _, own in pairs]

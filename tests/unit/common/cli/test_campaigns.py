@@ -54,6 +54,12 @@ def test_the_best_trial_comes_first_with_the_words_that_use_it(said):
     assert "was tried" not in text
 
 
+def test_a_recipe_may_be_named_in_short(said):
+    text = said(["optimizer.lr=0.1,0.2"], lambda recipe: recipe.optimizer.lr, ("swav",))
+    assert "swav by val/knn_top1: 2 of 2 trials" in text
+    assert text.rstrip().endswith("papers train swav optimizer.lr=0.2")
+
+
 def test_of_an_error_the_smallest_is_best_and_an_end_of_the_list_is_named(said):
     text = said(["optimizer.lr=0.1,0.2,0.3"], lambda recipe: recipe.optimizer.lr, metric="val/mae")
     assert "optimizer.lr=0.1 is the smallest that was tried" in text

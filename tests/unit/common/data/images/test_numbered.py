@@ -97,7 +97,7 @@ def test_what_is_wrong_is_named(tmp_path):
     path = write(tmp_path)
     text = path.read_text()
     path.write_text(text.replace("3,faces/3.png,train", "3,faces/3.png,teaching"))
-    with pytest.raises(DataError, match='line 5.*"teaching"'):
+    with pytest.raises(DataError, match=r'line 5.*"teaching"'):
         read_numbered(path, "age", 8)
     path.write_text(text.replace("age,path", "age,file"))
     with pytest.raises(DataError, match="'path'"):

@@ -90,5 +90,16 @@ def test_own_data_are_embedded_under_the_ids_of_the_source(tmp_path):
         wanted = module.embed(torch.tensor([[3, 1]]), torch.tensor([2])).numpy()
     np.testing.assert_allclose(rows, wanted, atol=1e-6)
     (tmp_path / "mine.txt").write_text("x 8 2\ny 5 2\n")
-    with pytest.raises(DataError, match=r"mine.txt:2.*5.*3-core"):
+    with pytest.warns(UserWarning, match=r"know 1 of the items, such as 5; they are left out\. A"):
+        found = data.embed_path(module, tmp_path / "mine.txt")
+    assert found["ids"].tolist() == ["x", "y"]
+    with torch.no_grad():
+        wanted = module.embed(torch.tensor([[3, 1], [1, 0]]), torch.tensor([2, 1])).numpy()
+    np.testing.assert_allclose(found["embeddings"], wanted, atol=1e-6)
+    # A user without any other is left out, and a file without any is refused.
+    (tmp_path / "mine.txt").write_text("x 8 2\ny 5\n")
+    with pytest.warns(UserWarning, match="left out; so are 1 of the users, who have no others"):
+        assert data.embed_path(module, tmp_path / "mine.txt")["ids"].tolist() == ["x"]
+    (tmp_path / "mine.txt").write_text("y 5 9\n")
+    with pytest.raises(DataError, match="the run knows none of its items, such as 5"):
         data.embed_path(module, tmp_path / "mine.txt")
