@@ -37,7 +37,7 @@ THROWN = 10.0
 RISING = 0.5
 # Standard deviation of scores: far above CLIP's, whose scale ends at 100; and one below which most
 # pairs weigh alike within a factor of two.
-SHARP, BLUNT = 20.0, 0.6
+SHARP, BLUNT, ALL_ALIKE = 20.0, 0.6, 1e-3
 SPREAD_OUT = 0.3
 STALE = 0.5
 # A teacher's, in a training of some thousand batches.
@@ -171,7 +171,9 @@ def temperature(look: Looked) -> Iterator[Finding]:
         yield Finding("temperature-too-low", figure, _temperature(look, sharp / 2))
     vectors, blunt = now.projection or now.embedding, now.contrast
     moved = look.kept is not None and look.kept < KEPT
-    if blunt and blunt.deviation < BLUNT and moved and vectors.spread > SPREAD_OUT:
+    # Where scores do not differ at all, no temperature helps.
+    low = blunt is not None and ALL_ALIKE < blunt.deviation < BLUNT
+    if blunt and low and moved and vectors.spread > SPREAD_OUT:
         figure = f"scores deviate by {blunt.deviation:.2g} of the temperature; "
         figure += f"{blunt.counted:.0%} of the pairs count"
         yield Finding("temperature-too-high", figure, _temperature(look, blunt.deviation / 2))

@@ -445,6 +445,8 @@ def _on_images(
     left_out = images.describe().partition("; views")[0].partition("; left out ")[2]
     if left_out:
         warnings.warn(f"{data}: left out {left_out}", stacklevel=2)
+    for said in images.warnings:
+        warnings.warn(f"{data}: {said}", stacklevel=2)
     if drawn := folder.is_dir() and len(find_parts(folder)) == 1:
         _draw_tested(images, seed)
     encoders = {}

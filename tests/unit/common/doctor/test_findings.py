@@ -137,6 +137,11 @@ def test_no_two_findings_advise_one_key():
         assert len(keys) == len(set(keys)), found
 
 
+def test_scores_that_do_not_differ_are_not_the_temperature_s_fault():
+    found = findings_in(replace(HEALTHY, **trained(contrast=Contrast(255, 0.0, 1.0))))
+    assert "temperature-too-high" not in [one.name for one in found]
+
+
 def test_a_cause_is_advised_and_what_it_leads_to_is_not():
     low = {"parts": {"backbone.0": Moved(1e-4, False, True)}, "kept": 0.9999}
     at_chance = trained(loss=5.49, contrast=Contrast(255, 1.0, 0.99), noise=0.8)

@@ -422,6 +422,16 @@ def test_images_that_cannot_be_read_are_left_out_where_that_is_asked(tmp_path, m
     assert "is for a folder of images, and none is given" in str(said.exception)
 
 
+def test_tested_classes_without_training_images_are_told(tmp_path):
+    (tmp_path / "f.py").write_text("def f(x): return x.flatten(1)[:, ::99]\n")
+    folder = tmp_path / "images"
+    red_and_green(folder / "train")
+    (folder / "train/red").rename(folder / "train/reds")
+    red_and_green(folder / "test")
+    with pytest.warns(UserWarning, match="test images of classes without training images: red"):
+        find_measurable(f"{tmp_path}/f.py:f", str(folder), 0)
+
+
 def test_the_tested_images_of_a_folder_are_a_quarter_of_each_class_by_seed(tmp_path):
     (tmp_path / "f.py").write_text("def f(x): return x\n")
     images = red_and_green(tmp_path / "images")
