@@ -8,10 +8,10 @@ from typing import Any
 
 from common.own_data.draft import Draft
 
-# Training images for each prototype, updates for each, and the most prototypes: a third of those for
-# ImageNet. In 545 updates 698 prototypes end below an untrained network (claims.yaml); pilots of 294
-# updates have 36.8 % with 698, 37.1 with 100 and 38 to 40 with 16 to 64.
-IMAGES_A_PROTOTYPE, UPDATES_A_PROTOTYPE, MOST = 10, 10, 1000
+# Training images for each prototype, batches for each, and the most prototypes: a third of those for
+# ImageNet. After 545 batches 698 prototypes are below an untrained network (claims.yaml). In pilots
+# of 294 batches 698 have 36.8 %, 100 have 37.1, and 16 to 64 have 38 to 40.
+IMAGES_A_PROTOTYPE, BATCHES_A_PROTOTYPE, MOST = 10, 10, 1000
 
 
 def fit(found: Any, draft: Draft) -> None:
@@ -33,11 +33,11 @@ def _fit_clusterings(draft: Draft) -> None:
 
 def _fit_prototypes(draft: Draft) -> None:
     trained, batch = draft.trained, draft.get("data.batch_size")
-    updates = draft.get("trainer.epochs") * (trained // batch)
-    most = min(trained // IMAGES_A_PROTOTYPE, updates // UPDATES_A_PROTOTYPE, MOST)
+    batches = draft.get("trainer.epochs") * (trained // batch)
+    most = min(trained // IMAGES_A_PROTOTYPE, batches // BATCHES_A_PROTOTYPE, MOST)
     fitting = max(most, min(batch * 3 // 4, 16), 2)
     if not draft.fixed or draft.get("method.num_prototypes") > trained:
-        why = f"{trained} training images and {updates} batches in all"
+        why = f"{trained} training images and {batches} batches in all"
         draft.choose("method.num_prototypes", fitting, why)
     prototypes = draft.get("method.num_prototypes")
     if prototypes > trained:
