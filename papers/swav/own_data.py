@@ -8,7 +8,7 @@ from typing import Any
 
 from common.own_data.draft import Draft
 
-# Training images for each prototype, batches for each, and the most prototypes: a third of those for
+# Training images and batches for each prototype, and the most prototypes: a third of those for
 # ImageNet. After 545 batches 698 prototypes are below an untrained network (claims.yaml). In pilots
 # of 294 batches 698 have 36.8 %, 100 have 37.1, and 16 to 64 have 38 to 40.
 IMAGES_A_PROTOTYPE, BATCHES_A_PROTOTYPE, MOST = 10, 10, 1000
