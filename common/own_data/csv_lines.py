@@ -206,6 +206,18 @@ def split_of(where: str, cell: str) -> str:
     return split
 
 
+def splits_of(path: Path, lines: Lines) -> list[str] | None:
+    """Returns what column ``split`` says of each line; None without one.
+
+    Raises:
+        DataError: As `split_of`; names the line.
+    """
+    place = split_place(lines[0][1])
+    if place is None:
+        return None
+    return [split_of(f"{path}, line {number}", cells[place]) for number, cells in lines[1:]]
+
+
 def split_place(header: list[str]) -> int | None:
     """Returns where column ``split`` stands, in small letters or capitals; None without one."""
     names = header if "split" in header else [name.lower() for name in header]

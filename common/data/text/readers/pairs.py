@@ -10,14 +10,7 @@ from common.data.catalogue.root import data_root, require
 from common.data.text.config import TextConfig
 from common.data.text.sets import Texts, TextSet, keep_apart
 from common.errors import DataError
-from common.own_data.csv_lines import (
-    Lines,
-    place_of,
-    read_lines,
-    read_numbers,
-    split_of,
-    split_place,
-)
+from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers, splits_of
 
 OPEN = "stsb-open"
 STSB_FILE = "text_sts/stsb_open_subset.csv.gz"
@@ -121,11 +114,8 @@ def split_parts(path: Path, lines: Lines, texts: Texts) -> dict[str, Texts]:
     Raises:
         DataError: A split that is none; names the line.
     """
-    place, rows = split_place(lines[0][1]), dict[str, list[int]]()
-    if place is None:
-        return {}
-    for row, (number, cells) in enumerate(lines[1:]):
-        split = split_of(f"{path}, line {number}", cells[place])
+    rows: dict[str, list[int]] = {}
+    for row, split in enumerate(splits_of(path, lines) or ()):
         rows.setdefault(split, []).append(row)
     return {split: texts.rows(own) for split, own in rows.items()}
 

@@ -136,7 +136,10 @@ def test_parquet_of_papers_embed_is_read(tmp_path):
         ({"x": X, "y": np.where(Y, Y, np.nan)}, r"\d+ of 90 labels are NaN; -1 marks an unknown"),
         ({"x": X, "targets": np.full(90, np.inf)}, "numbers: 90 of 90 rows are NaN or infinite"),
         ({"x": X, "y": Y, "split": Y}, 'split says "2", "1", "0" in 90 of 90 rows; what is'),
-        ({"x": X, "y": Y, "split": ["train", "tst"] * 45}, '"tst" in 45 of 90 .* training, .*val,'),
+        (
+            {"x": X, "y": Y, "split": ["train", "tst"] * 45},
+            '"tst" in 45 of 90 .* training, restval,',
+        ),
         ({"x": X, "y": Y, "split": ["train"] * 90}, "split says test in no row"),
         ({"x": X, "y": Y, "split": ["val"] * 90}, "split says train in no row"),
         ({"x": X, "y": Y, "split": ["train", "test"]}, "90 rows, but 2 split"),

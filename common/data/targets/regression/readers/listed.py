@@ -9,14 +9,7 @@ import torch
 from common.data.images.readers.folders import warn_outside
 from common.data.targets.regression.samples import TEST, TRAIN, VAL, random_splits
 from common.errors import DataError, shown
-from common.own_data.csv_lines import (
-    Lines,
-    place_of,
-    read_lines,
-    read_numbers,
-    split_of,
-    split_place,
-)
+from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers, splits_of
 
 ROLES = {"train": TRAIN, "val": VAL, "test": TEST}
 MEND = "repair it, or take the line out"
@@ -74,10 +67,7 @@ def list_files(path: Path, lines: Lines) -> list[Path]:
 
 def listed_splits(path: Path, lines: Lines) -> torch.Tensor:
     """Returns the splits as of `RegressionSet`; raises `DataError` that names the line."""
-    place = split_place(lines[0][1])
-    if place is None:
+    splits = splits_of(path, lines)
+    if splits is None:
         return random_splits(len(lines) - 1)
-    roles = []
-    for number, cells in lines[1:]:
-        roles.append(ROLES[split_of(f"{path}, line {number}", cells[place])])
-    return torch.tensor([roles], dtype=torch.int8)
+    return torch.tensor([[ROLES[split] for split in splits]], dtype=torch.int8)
