@@ -138,7 +138,7 @@ def test_parquet_of_papers_embed_is_read(tmp_path):
         ({"x": X, "y": Y, "split": Y}, 'split says "2", "1", "0" in 90 of 90 rows; what is'),
         (
             {"x": X, "y": Y, "split": ["train", "tst"] * 45},
-            '"tst" in 45 of 90 .* training, restval,',
+            '"tst" in 45 of 90 .* training, restval, val,',
         ),
         ({"x": X, "y": Y, "split": ["train"] * 90}, "split says test in no row"),
         ({"x": X, "y": Y, "split": ["val"] * 90}, "split says train in no row"),
