@@ -1,6 +1,8 @@
 """What `papers embed` does: the user's data are embedded with a run or with weights."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -20,7 +22,7 @@ def embed_own(
     force: bool,
     console: Console,
     wandb: str | None = None,
-    skip: bool = False,
+    reading: Mapping[str, Any] | None = None,
 ) -> None:
     """Embeds the user's ``data``, writes the arrays and says their shapes.
 
@@ -33,7 +35,7 @@ def embed_own(
         force: Whether a file that exists is replaced.
         console: Where to say what was written.
         wandb: ``ENTITY/PROJECT`` of W&B, where they are logged as a table, too.
-        skip: Whether a run leaves images out that cannot be read.
+        reading: Settings of ``data`` in place of a run's, as `read_otherwise` takes them.
 
     Raises:
         UsageError: A file that is not to be written, or no such project; before torch is loaded.
@@ -51,12 +53,11 @@ def embed_own(
 
         check_project(wandb)
     from common.export.tables import embed_data
-    from common.runs.loading import load_run, load_weights, skip_unreadable
+    from common.runs.loading import load_run, load_weights, read_otherwise
 
     if published is None:
         ready = load_run(open_run(source))
-        if skip:
-            skip_unreadable(ready)
+        read_otherwise(ready, reading or {})
     else:
         ready = load_weights(with_protocols(published[0], []), published[1]).experiment
     arrays = embed_data(ready, published[1] if published else source, data, target)

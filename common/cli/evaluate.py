@@ -16,6 +16,8 @@ from common.registry import PROTOCOLS
 from common.results.figures import COLUMNS, as_csv, blocks_of
 
 SKIP = "data.skip_unreadable"
+# What a run takes of how other data are read; all else is its recipe's.
+READING = (SKIP, "data.user", "data.item", "data.time")
 OUTPUTS = {".json": None, ".csv": None}
 
 
@@ -30,19 +32,23 @@ def split_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
     return (data[0] if data else None), [word for word in words if word not in data]
 
 
-def skips_unreadable(settings: dict[str, Any], data: str | None) -> bool:
-    """Takes ``data.skip_unreadable`` out of settings and returns it.
+def reading_settings(settings: dict[str, Any], data: str | None) -> dict[str, Any]:
+    """Takes what says how data are read out of settings and returns it, without ``data.``.
 
     Raises:
-        UsageError: It is neither true nor false, or the data are no folder of images.
+        UsageError: A switch that is neither true nor false, images to skip where the data are no
+            folder of images, or a column that is no name.
     """
-    skip = settings.pop(SKIP, False)
-    if not isinstance(skip, bool):
-        raise UsageError(f"{SKIP}={skip}: must be true or false")
-    if skip and not os.path.isdir(os.path.expanduser(data or "")):
+    reading = {key: settings.pop(key) for key in READING if key in settings}
+    for key, value in reading.items():
+        if key == SKIP and not isinstance(value, bool):
+            raise UsageError(f"{SKIP}={value}: must be true or false")
+        if key != SKIP and not isinstance(value, str | None):
+            raise UsageError(f"{key}={value}: must be the name of a column, or null")
+    if reading.get(SKIP) and not os.path.isdir(os.path.expanduser(data or "")):
         given = f"{data} is none" if data else "none is given"
         raise UsageError(f"{SKIP}: is for a folder of images, and {given}")
-    return skip
+    return {key.removeprefix("data."): value for key, value in reading.items()}
 
 
 def evaluate_anything(
@@ -61,7 +67,7 @@ def evaluate_anything(
     Args:
         what: A run's folder with ``data``, a file of vectors, a network or a function.
         data: What it is measured on.
-        words: ``protocol.key=value``, ``seed=0`` and ``data.skip_unreadable=true``.
+        words: ``protocol.key=value``, ``seed=0`` and those of `READING`.
         protocols: Those that are asked for; None: all that fit.
         out: Files ``.json`` and ``.csv`` to write.
         force: Whether files that exist are replaced.
@@ -83,14 +89,17 @@ def evaluate_anything(
     from common.runs.encoders import find_measurable, of_run
     from common.runs.measured import check_keys, measure_all
 
-    skip = skips_unreadable(settings, data)
+    reading = reading_settings(settings, data)
     given = settings.pop("seed", 0)
     if (seed := as_seed(given)) is None:
         raise UsageError(f"seed={given}: a whole number from 0 is needed")
     check_keys(settings)
     if weights is None and os.path.isdir(what) and data is not None:
-        found = of_run(Path(what), data, seed, skip)
+        found = of_run(Path(what), data, seed, reading)
     else:
+        skip = reading.pop("skip_unreadable", False)
+        for key in reading:
+            raise UsageError(f"data.{key}: is for a run on users' actions, and {what} is none")
         found = find_measurable(what, data, seed, weights, skip)
     result = measure_all(found, protocols or [], settings, seed)
     for block in blocks_of([result]):

@@ -253,23 +253,23 @@ def embed_command(
     force: ForceOption = False,
 ) -> None:
     """Embeds your own data with a trained run or published weights: embeddings, ids, labels."""
-    from common.cli.evaluate import skips_unreadable, split_words
+    from common.cli.evaluate import READING, reading_settings, split_words
 
     named, overrides = split_words(words or [])
     if (data is None) == (named is None):
         raise UsageError(f"{source}: name your data, once: papers embed {source} DATA")
     path = data or Path(str(named))
     published = _published(source, weights, overrides)
-    skip = False
+    reading = {}
     if published is None:
         settings = parse_overrides(overrides)
-        skip = skips_unreadable(settings, str(path))
+        reading = reading_settings(settings, str(path))
         if settings:
             said = f"{' '.join(settings)}: only with --weights; a run has its own recipe, of which"
-            raise UsageError(f"{said} data.skip_unreadable alone can be set")
+            raise UsageError(f"{said} only {', '.join(READING)} can be set")
     from common.cli.embed import embed_own
 
-    embed_own(Path(source), published, path, out, force, console, wandb, skip)
+    embed_own(Path(source), published, path, out, force, console, wandb, reading)
 
 
 @app.command("explain")
@@ -314,6 +314,10 @@ def doctor_command(
 @app.command("recommend")
 def recommend_command(
     run_dir: RunArgument,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Columns of FILE: data.user, .item, .time."),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -331,10 +335,16 @@ def recommend_command(
     force: ForceOption = False,
 ) -> None:
     """Writes the items that each user will most likely act on next: user, rank, item, score."""
+    from common.cli.evaluate import reading_settings
     from common.export.tables import recommend
 
+    settings = parse_overrides(overrides or [])
+    reading = reading_settings(settings, None)
+    if settings:
+        said = f"{' '.join(settings)}: a run has its own recipe, of which"
+        raise UsageError(f"{said} only data.user, data.item and data.time can be set")
     target = out or run_dir / "recommendations.csv"
-    rows = recommend(run_dir, data, top, target, keep_seen, force)
+    rows = recommend(run_dir, data, top, target, keep_seen, force, reading)
     console.print(f"wrote {target}: {rows:,} rows", soft_wrap=True)
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,13 @@ Row = tuple[str, int, Any, float]
 
 
 def recommend(
-    run_dir: Path, data: Path | None, top: int, target: Path, keep_seen: bool, force: bool
+    run_dir: Path,
+    data: Path | None,
+    top: int,
+    target: Path,
+    keep_seen: bool,
+    force: bool,
+    columns: Mapping[str, Any] | None = None,
 ) -> int:
     """Writes the ``top`` items that each user will most likely act on next; returns the rows.
 
@@ -37,6 +43,7 @@ def recommend(
         target: A ``.csv`` or ``.parquet``; see `COLUMNS`. ``rank`` counts from 1.
         keep_seen: Whether an item that a user has acted on may be recommended again.
         force: Whether ``target`` may be there already.
+        columns: Those of ``data`` in place of the run's, as `read_otherwise` takes them.
 
     Raises:
         UsageError: What was asked for cannot be done; known before torch is loaded.
@@ -47,9 +54,10 @@ def recommend(
     path = _check(recipe, run_dir, data, top)
     check_output(target, RECOMMENDATIONS, force)
     from common.runs.devices import evaluation_device
-    from common.runs.loading import load_run
+    from common.runs.loading import load_run, read_otherwise
 
     experiment = load_run(run)
+    read_otherwise(experiment, columns or {})
     experiment.module.to(evaluation_device(recipe))
     data_module: Any = experiment.data  # the data module of what has a next item
     with reading(path):

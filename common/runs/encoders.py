@@ -536,18 +536,19 @@ def _counted_words(texts: NDArray[Any]) -> Tensor:
     return found
 
 
-def of_run(run: Path, data: str, seed: int, skip: bool = False) -> Measurable:
+def of_run(run: Path, data: str, seed: int, reading: Mapping[str, Any]) -> Measurable:
     """Returns a run's encoder on the user's data, which `papers embed` reads in the same form.
 
-    With ``skip`` images that cannot be read are left out.
+    ``reading`` are settings of ``data`` in place of the run's, as `read_otherwise` takes them.
 
     Raises:
+        UsageError: Settings that are not for data of the run's kind.
         DataError: Data that cannot be read, or that tell no labels where a protocol needs them.
     """
     from common.config.schema import with_protocols
     from common.runs.devices import evaluation_device
     from common.runs.folder import open_run
-    from common.runs.loading import load_run, skip_unreadable
+    from common.runs.loading import load_run, read_otherwise
     from common.runs.vector_files import from_arrays
     from common.training.fit import build_module
 
@@ -564,8 +565,7 @@ def of_run(run: Path, data: str, seed: int, skip: bool = False) -> Measurable:
             stacklevel=2,
         )
     experiment = load_run(opened, with_protocols(recipe, []))
-    if skip:
-        skip_unreadable(experiment)
+    read_otherwise(experiment, reading)
     experiment.module.to(evaluation_device(experiment.recipe))
     fresh = build_module(experiment.recipe, experiment.data).to(experiment.module.device)
     of_texts = get_paper(experiment.recipe.paper).data_kind == "text"

@@ -1,6 +1,7 @@
 """A recipe's data and module with trained weights: a run's, or those of a file."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,24 +59,32 @@ def load_run(run: RunFolder, recipe: Recipe | None = None) -> Experiment:
     return experiment
 
 
-def skip_unreadable(experiment: Experiment) -> None:
-    """Has images that cannot be read left out of what is embedded from now on.
+def read_otherwise(experiment: Experiment, reading: Mapping[str, Any]) -> None:
+    """Has other data read with other settings than the run's own, from now on.
+
+    Args:
+        experiment: Whose own data are read as its recipe has them.
+        reading: Settings of ``data``, such as ``skip_unreadable``, or columns of users' actions.
 
     Raises:
-        UsageError: The experiment's data are not images, or were read whole.
+        UsageError: Settings that are not for data of its kind, or images that were read whole.
     """
+    if not reading:
+        return
     from common.data.images.sets import Split
 
     data: Any = experiment.data
-    data.load()  # its own images as its recipe has them
-    if not hasattr(data.config, "skip_unreadable"):
-        raise UsageError(f"data.skip_unreadable: is for images, not for {data.config.name}")
-    if isinstance(data.set["train"], Split):
+    data.load()  # its own data as its recipe has them
+    for key in reading:
+        if not hasattr(data.config, key):
+            kind = "images" if key == "skip_unreadable" else "users' actions"
+            raise UsageError(f"data.{key}: is for {kind}, not for {data.config.name}")
+    if reading.get("skip_unreadable") and isinstance(data.set["train"], Split):
         raise UsageError(
             f"data.skip_unreadable: is for a run on image files; that on {data.config.name} reads "
             "all images at once. Take unreadable files away"
         )
-    data.config = replace(data.config, skip_unreadable=True)
+    data.config = replace(data.config, **reading)
 
 
 def load_weights(recipe: Recipe, weights: Path) -> Loaded:

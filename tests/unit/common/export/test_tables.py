@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from common.cli.main import app
 from common.config.recipe import load_recipe
+from common.data.sequences.config import SequenceConfig
 from common.errors import LikewiseError, UsageError
 from common.evaluation.ranking import History, RankingInput
 from common.export.tables import recommend
@@ -19,8 +21,12 @@ HISTORY = History(torch.tensor([1, 2, 1, 3, 4, 5]), torch.tensor([0, 2, 6]))
 
 
 class Data:
+    config = SequenceConfig(name="file", user="user_id", time="hour")
     sequences = SimpleNamespace(known_items=lambda: np.array([f"i{n}" for n in range(1, 6)]))
     scores = SCORES
+
+    def load(self):
+        pass
 
     def path_inputs(self, module, path):
         queries = torch.eye(2)
@@ -72,6 +78,14 @@ def test_what_is_not_finite_is_no_recommendation(run, tmp_path):
     with pytest.raises(LikewiseError):
         table(run, tmp_path)
     assert not (tmp_path / "table.csv").exists()
+
+
+def test_another_file_may_call_its_columns_otherwise(run, tmp_path):
+    words = ["recommend", str(run.path), f"--out={tmp_path / 'a.csv'}"]
+    app([*words, "data.user=visitor", "data.time=null"], standalone_mode=False)
+    assert (run.data.config.user, run.data.config.time) == ("visitor", None)
+    with pytest.raises(UsageError, match=r"^data\.core: .* only data\.user, .* can be set$"):
+        app([*words, "--force", "data.core=5"], standalone_mode=False)
 
 
 @pytest.mark.parametrize(

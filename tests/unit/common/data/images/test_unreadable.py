@@ -12,7 +12,7 @@ from common.data.images.readers import unreadable
 from common.data.images.readers.files import image_folder
 from common.data.images.readers.unreadable import keep_readable
 from common.errors import DataError, UsageError
-from common.runs.loading import skip_unreadable
+from common.runs.loading import read_otherwise
 
 
 @pytest.fixture
@@ -43,13 +43,16 @@ def test_a_run_embeds_what_it_can_read_where_that_is_asked(config, tmp_path, pac
     images = ImageData(replace(config, skip_unreadable=False), 0)
     with pytest.raises(DataError, match=r"1b.jpg: not a readable.*data.skip_unreadable=true"):
         images.embed_path(module, tmp_path / "images")
-    skip_unreadable(SimpleNamespace(data=images))
+    read_otherwise(SimpleNamespace(data=images), {"skip_unreadable": True})
     with pytest.warns(UserWarning, match=r"images; left out 1 unreadable: 1b.jpg"):
         found = images.embed_path(module, tmp_path / "images")
     assert found["ids"].tolist() == ["0.png", "1.png", "2.png", "3.png"]
     assert found["embeddings"].shape == (4, 3)
     with pytest.raises(UsageError, match=r"skip_unreadable: .* on digits reads all images at once"):
-        skip_unreadable(SimpleNamespace(data=ImageData(ImageConfig(name="digits"), 0)))
+        read_otherwise(
+            SimpleNamespace(data=ImageData(ImageConfig(name="digits"), 0)),
+            {"skip_unreadable": True},
+        )
 
 
 @pytest.mark.parametrize("workers", [0, 1])
