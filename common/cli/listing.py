@@ -15,7 +15,7 @@ from rich.text import Text
 
 from common.config.protocols import fitting_protocols
 from common.config.recipe import SECTIONS, load_recipe, take_variants
-from common.config.references import find_recipe, read_recipe, recipe_names
+from common.config.references import find_recipe, is_method, read_recipe, recipe_names
 from common.config.schema import Recipe
 from common.data.catalogue.root import data_state
 from common.errors import ConfigError, UsageError
@@ -80,9 +80,14 @@ def print_papers(console: Console, only: str | None = None) -> None:
     Recipes are tried without their variants, which are many (`papers info` tries one's).
 
     Raises:
-        UsageError: ``only`` is no paper.
+        UsageError: ``only`` is no paper; of a method that papers share it says where it stands.
         ConfigError: After all is printed, where a recipe does not load.
     """
+    if only and is_method(only.lower()):
+        raise UsageError(
+            f"{only}: is a method that papers share, without recipes of its own; "
+            f"papers info {only.lower()} lists those that train it"
+        )
     names, read = [get_paper(only).name] if only else paper_names(), cache(read_recipe)
     listed = {
         paper: [list_recipe(f"{paper}/{name}", read) for name in recipe_names(paper)]

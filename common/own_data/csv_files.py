@@ -293,5 +293,14 @@ def _forms(columns: list[Column], times: Times | None) -> tuple[str, ...]:
     if times is None and all(c.numbers is None and c.odd is None for c in columns):
         return ("sentences",)
     clicks = ("file",) if click_columns(names, "user") and click_columns(names, "item") else ()
-    first, second = ("csv", "table") if times is not None else ("table", "csv")
-    return *clicks, first, second, "answered-table"
+    if times is not None:
+        return *clicks, "csv", "table", "answered-table"
+    sentences = ("sentences",) if any(map(_has_sentences, columns)) else ()
+    return *clicks, "table", "csv", "answered-table", *sentences
+
+
+def _has_sentences(column: Column) -> bool:
+    """Tells whether most cells are text of several words."""
+    if column.numbers is not None or column.odd is not None:
+        return False
+    return 2 * sum(" " in text.strip() for text in column.texts) > len(column.texts)

@@ -264,16 +264,18 @@ def without_paper(path: str) -> str:
 
 
 def _trained_by(found: Found) -> Iterator[str]:
-    """Yields which papers take what is there, a line for each form that it has."""
+    """Yields which papers take what is there, a line for each kind of data that it may be."""
     if images := class_folders(found.path) if isinstance(found, CsvFile) else "":
         yield images
+    papers: dict[str, list[str]] = {}
     for form in found.forms:
         names = [name for name in paper_names() if _takes(get_paper(name), form)]
         if names and (known := find_set(form)):
-            kind = wing(known.modality).title
-            yield f"as {kind} it can be trained by {', '.join(names)}"
+            papers.setdefault(wing(known.modality).title, []).extend(names)
         elif not images:
             yield REMARKS.get(form, "no paper takes such data")
+    for kind, names in papers.items():
+        yield f"as {kind} it can be trained by {', '.join(names)}"
 
 
 def _columns_sought(paper: Paper, found: CsvFile) -> Iterator[str]:

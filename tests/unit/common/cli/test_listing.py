@@ -48,6 +48,11 @@ def test_the_list_has_every_recipe_apart_by_whether_its_data_are_here(listed, co
     assert len(console.file.getvalue().splitlines()) < 8 * len(paper_names()), "60 columns wide"
 
 
+def test_a_method_that_papers_share_has_no_list_of_its_own(listed):
+    with pytest.raises(UsageError, match=r"^SimCLR: .* papers info simclr lists"):
+        listed("SimCLR")
+
+
 def test_the_list_of_one_paper_has_every_variant_and_the_state_of_its_data(listed):
     text = listed("SwAV")
     for reference in EVERY:

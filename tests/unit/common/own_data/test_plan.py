@@ -133,6 +133,15 @@ def test_a_table_beside_images_is_said_to_become_folders(tmp_path, label):
     assert plan("swav", folder)
 
 
+def test_a_table_of_texts_and_numbers_may_be_trained_on_either_and_kinds_are_told_once(tmp_path):
+    table = tmp_path / "reviews.csv"
+    table.write_text("text,stars\n" + "".join(f"a good book {n},{n % 5}\n" for n in range(20)))
+    said = refusal("swav", table)
+    assert "data.columns=[NAME]" in said and said.count("as tables") == 1
+    table.write_text("word,stars\n" + "".join(f"book{n},{n % 5}\n" for n in range(20)))
+    assert "data.columns" not in refusal("swav", table)
+
+
 def test_a_table_without_images_beside_it_is_still_a_column_of_sentences(tmp_path):
     table = write_csv(tmp_path / "labels.csv", "file_name,label", ["a.png,cat", "b.png,dog"])
     assert "a column of sentences" in refusal("swav", table)
