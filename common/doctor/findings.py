@@ -287,7 +287,7 @@ def nothing_learnt(look: Looked) -> Iterator[Finding]:
         now, before = (
             found[one.best] for found in (record.metrics, record.references["untrained"])
         )
-        figure = f"{one.lost} of {one.compared} metrics are no better than untrained; at best "
+        figure = f"no better than untrained in {one.lost} of {one.compared} metrics; at best "
         figure += f"{one.best.split('/')[-1]} {now:.4g}, untrained {before:.4g}"
         yield Finding("nothing-learnt", figure, f"{ABOVE}; else a longer training")
 

@@ -67,7 +67,8 @@ def measuring_text(recipe: Recipe) -> str:
 def show_result(record: Record, run: RunFolder, console: Console) -> None:
     """Prints what was measured, beside what it is measured against, and where it is stored."""
     columns = {"this run": record.metrics, **record.references}
-    title = f"{record.reference}, {record.protocol} on {record.data}"
+    measured = f", {record.protocol}" if record.protocol else ""
+    title = f"{record.reference}{measured} on {record.data}"
     console.print(title, style="bold", soft_wrap=not console.is_terminal)
     table = plain_table()
     table.add_column("metric", overflow="fold")
@@ -83,7 +84,8 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
         console.print("nothing measured: evaluation.protocols is empty")
     for one in no_gain(record):
         what = NOTHING.get(one.reference, f"{one.reference}, which learns nothing, is")
-        said = f"{what} as good, up to chance, or better in {one.lost} of {one.compared} metrics."
+        metrics = f"{one.lost} of {one.compared} metric{'s' * (one.compared > 1)}"
+        said = f"{what} as good, up to chance, or better in {metrics}."
         console.print(said, style="yellow", soft_wrap=True)
     known = find_set(record.data)  # no paper reports a number of a user's own data or loss
     own = (known is not None and known.form) or record.arm == f"baseline/{TRIED}"
