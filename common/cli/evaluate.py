@@ -17,7 +17,8 @@ from common.results.figures import COLUMNS, as_csv, blocks_of
 
 SKIP = "data.skip_unreadable"
 # What a run takes of how other data are read; all else is its recipe's.
-READING = (SKIP, "data.user", "data.item", "data.time")
+ACTION_COLUMNS = ("data.user", "data.item", "data.time")
+READING = (SKIP, *ACTION_COLUMNS)
 OUTPUTS = {".json": None, ".csv": None}
 
 
@@ -49,6 +50,22 @@ def reading_settings(settings: dict[str, Any], data: str | None) -> dict[str, An
         given = f"{data} is none" if data else "none is given"
         raise UsageError(f"{SKIP}: is for a folder of images, and {given}")
     return {key.removeprefix("data."): value for key, value in reading.items()}
+
+
+def only_reading(
+    words: Sequence[str], data: str | None, keys: Sequence[str], hint: str = ""
+) -> dict[str, Any]:
+    """Returns `reading_settings` of ``words``, of which a run takes no others than ``keys``.
+
+    Raises:
+        UsageError: As `reading_settings`, or another key; ``hint`` says where that belongs.
+    """
+    settings = parse_overrides([*words])
+    reading = reading_settings(settings, data)
+    if settings:
+        said = f"{' '.join(settings)}: {hint}a run has its own recipe, of which only"
+        raise UsageError(f"{said} {', '.join(keys)} can be set")
+    return reading
 
 
 def evaluate_anything(

@@ -20,7 +20,6 @@ from common.config.console import Screen, lasting_streams, say, say_warnings
 from common.config.devices import unset_unreadable_ranks
 from common.config.protocols import require_fitting
 from common.config.schema import Recipe
-from common.config.yaml_io import parse_overrides
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
 from common.results.configuration import load_recipe_or_record
@@ -253,7 +252,7 @@ def embed_command(
     force: ForceOption = False,
 ) -> None:
     """Embeds your own data with a trained run or published weights: embeddings, ids, labels."""
-    from common.cli.evaluate import READING, reading_settings, split_words
+    from common.cli.evaluate import READING, only_reading, split_words
 
     named, overrides = split_words(words or [])
     if (data is None) == (named is None):
@@ -262,11 +261,7 @@ def embed_command(
     published = _published(source, weights, overrides)
     reading = {}
     if published is None:
-        settings = parse_overrides(overrides)
-        reading = reading_settings(settings, str(path))
-        if settings:
-            said = f"{' '.join(settings)}: only with --weights; a run has its own recipe, of which"
-            raise UsageError(f"{said} only {', '.join(READING)} can be set")
+        reading = only_reading(overrides, str(path), READING, "only with --weights; ")
     from common.cli.embed import embed_own
 
     embed_own(Path(source), published, path, out, force, console, wandb, reading)
@@ -335,14 +330,10 @@ def recommend_command(
     force: ForceOption = False,
 ) -> None:
     """Writes the items that each user will most likely act on next: user, rank, item, score."""
-    from common.cli.evaluate import reading_settings
+    from common.cli.evaluate import ACTION_COLUMNS, only_reading
     from common.export.tables import recommend
 
-    settings = parse_overrides(overrides or [])
-    reading = reading_settings(settings, None)
-    if settings:
-        said = f"{' '.join(settings)}: a run has its own recipe, of which"
-        raise UsageError(f"{said} only data.user, data.item and data.time can be set")
+    reading = only_reading(overrides or [], None, ACTION_COLUMNS)
     target = out or run_dir / "recommendations.csv"
     rows = recommend(run_dir, data, top, target, keep_seen, force, reading)
     console.print(f"wrote {target}: {rows:,} rows", soft_wrap=True)

@@ -59,6 +59,11 @@ class Column:
     num_odd: int
 
     @property
+    def is_text(self) -> bool:
+        """Whether most of its cells are no numbers."""
+        return self.numbers is None and self.odd is None
+
+    @property
     def constant(self) -> bool:
         """Whether one value fills it."""
         return len(set(self.texts)) < 2
@@ -290,17 +295,15 @@ def _forms(columns: list[Column], times: Times | None) -> tuple[str, ...]:
         files = next(column.texts for column in columns if column.name.lower() == "path")
         volumes = any(file.endswith(".npy") for file in files[:1])
         return ("volume-table",) if volumes else ("image-table",)
-    if times is None and all(c.numbers is None and c.odd is None for c in columns):
+    if times is None and all(column.is_text for column in columns):
         return ("sentences",)
     clicks = ("file",) if click_columns(names, "user") and click_columns(names, "item") else ()
-    if times is not None:
-        return *clicks, "csv", "table", "answered-table"
-    sentences = ("sentences",) if any(map(_has_sentences, columns)) else ()
-    return *clicks, "table", "csv", "answered-table", *sentences
+    first, second = ("csv", "table") if times is not None else ("table", "csv")
+    sentences = ("sentences",) if times is None and any(map(_has_sentences, columns)) else ()
+    return *clicks, first, second, "answered-table", *sentences
 
 
 def _has_sentences(column: Column) -> bool:
     """Tells whether most cells are text of several words."""
-    if column.numbers is not None or column.odd is not None:
-        return False
-    return 2 * sum(" " in text.strip() for text in column.texts) > len(column.texts)
+    several = sum(" " in text.strip() for text in column.texts)
+    return column.is_text and 2 * several > len(column.texts)
