@@ -11,9 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from common.config.checkout import SOURCE_ROOT
 from common.config.devices import usable_cores
-from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.data.contract import RunData
 from common.errors import DataError, LikewiseError, MissingLibrary
@@ -24,7 +22,6 @@ from common.results.ledger import (
     Ledger,
     ledger_path,
     read_ledger,
-    setting_name,
     setting_of,
     write_ledger,
 )
@@ -126,25 +123,6 @@ def check_paper(
     return found, check
 
 
-def check_settings(
-    paper: str, recipe: str = "quick", root: Path = SOURCE_ROOT
-) -> dict[str, list[str]]:
-    """Takes the stored steps of one recipe again, in this process; nothing is written.
-
-    Args:
-        paper: The folder's name under ``papers/``.
-        recipe: The recipe's name, and its variant's after a colon.
-        root: The folder that holds ``results/``.
-
-    Returns:
-        What differs, by the name of the file; empty where the recipe has no stored steps.
-    """
-    setting = setting_name(load_recipe(f"{paper}/{recipe}").hash())
-    records, ledger = load_records(root / "results", paper), read_ledger(paper, root)
-    jobs, _ = plan(records, ledger, root, store=False, only=setting)
-    return {job.name: run_job(job, root, store=False).differ for job in jobs}
-
-
 def _known(
     jobs: list[Job], names: dict[str, list[str]], ledger: Ledger, now: str
 ) -> dict[str, Outcome]:
@@ -170,9 +148,8 @@ def plan(
     root: Path,
     store: bool,
     leave_out: Callable[[Record, str], None] = lambda *_: None,
-    only: str | None = None,
 ) -> tuple[list[Job], dict[str, list[str]]]:
-    """Returns a job for each file, and the names of each setting's files; of one or of all."""
+    """Returns a job for each file, and the names of each setting's files."""
     from common.steps.file_format import read_steps, steps_path
     from common.steps.of_setting import measures_key
 
@@ -181,8 +158,6 @@ def plan(
     shapes: dict[str, dict[str, Any]] = {}
     by_run = {record.run_id: record for record in records}
     for setting, record in by_setting(records).items():
-        if only not in (None, setting):
-            continue
         known = ledger.settings.get(setting, [])
         stored = [steps_path(root / "results", ledger.paper, name) for name in known]
         if not store and not stored:
