@@ -57,7 +57,7 @@ def embed_own(
 
     if published is None:
         ready = load_run(open_run(source))
-        read_otherwise(ready, reading or {})
+        read_otherwise(ready, reading or {}, data)
     else:
         ready = load_weights(with_protocols(published[0], []), published[1]).experiment
     arrays = embed_data(ready, published[1] if published else source, data, target)

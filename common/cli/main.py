@@ -152,7 +152,8 @@ def evaluate_command(
     file.py:function; or a file of vectors (.npz, .npy, .parquet, .csv) with labels, numbers or
     pairs, whose DATA are the tested ones.
     """
-    from common.cli.evaluate import evaluate_anything, split_words
+    from common.cli.evaluate import evaluate_anything
+    from common.cli.reading import READING, split_words
 
     data, overrides = split_words(words or [])
     of_library = target.partition(":")[0] in LIBRARIES
@@ -166,6 +167,9 @@ def evaluate_command(
             "--out, --wandb, --force, DATA: leave them out; a run, or a recipe with --weights, "
             "writes a new record, on its own data"
         )
+    mine = [word for word in overrides if word.partition("=")[0] in READING]
+    if mine and weights is None:
+        raise UsageError(f"{mine[0]}: is for data of your own: papers evaluate {target} DATA")
     published = _published(target, weights, overrides)
     recipe = published[0] if published else open_run(Path(target)).read_recipe()
     require_fitting(recipe.paper, "--protocol", protocol or [])
@@ -252,7 +256,7 @@ def embed_command(
     force: ForceOption = False,
 ) -> None:
     """Embeds your own data with a trained run or published weights: embeddings, ids, labels."""
-    from common.cli.evaluate import READING, only_reading, split_words
+    from common.cli.reading import READING, only_reading, split_words
 
     named, overrides = split_words(words or [])
     if (data is None) == (named is None):
@@ -261,7 +265,7 @@ def embed_command(
     published = _published(source, weights, overrides)
     reading = {}
     if published is None:
-        reading = only_reading(overrides, str(path), READING, "only with --weights; ")
+        reading = only_reading(overrides, str(path), READING)
     from common.cli.embed import embed_own
 
     embed_own(Path(source), published, path, out, force, console, wandb, reading)
@@ -309,14 +313,17 @@ def doctor_command(
 @app.command("recommend")
 def recommend_command(
     run_dir: RunArgument,
-    overrides: Annotated[
+    words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="Columns of FILE: data.user, .item, .time."),
+        typer.Argument(
+            metavar="[FILE] [KEY=VALUE]...",
+            help="Users' actions, and their columns: data.user=NAME, data.item, data.time.",
+        ),
     ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Users' actions; else the file that the run was trained on."
+            metavar="FILE", help="Those actions; else the file that the run was trained on."
         ),
     ] = None,
     top: Annotated[int, typer.Option(help="How many items each user gets.")] = 10,
@@ -330,10 +337,15 @@ def recommend_command(
     force: ForceOption = False,
 ) -> None:
     """Writes the items that each user will most likely act on next: user, rank, item, score."""
-    from common.cli.evaluate import ACTION_COLUMNS, only_reading
+    from common.cli.reading import ACTION_COLUMNS, only_reading, split_words
     from common.export.tables import recommend
 
-    reading = only_reading(overrides or [], None, ACTION_COLUMNS)
+    named, overrides = split_words(words or [])
+    if named is not None:
+        if data is not None:
+            raise UsageError(f"{named}: name your file once; --data has {data}")
+        data = Path(named)
+    reading = only_reading(overrides, None, ACTION_COLUMNS)
     target = out or run_dir / "recommendations.csv"
     rows = recommend(run_dir, data, top, target, keep_seen, force, reading)
     console.print(f"wrote {target}: {rows:,} rows", soft_wrap=True)

@@ -47,7 +47,7 @@ def recommend(
 
     Raises:
         UsageError: What was asked for cannot be done; known before torch is loaded.
-        DataError: A broken file, or an item that the run does not know; names file and line.
+        DataError: A broken file, of which the line is named, or no item that the run knows.
     """
     run = open_run(run_dir)
     recipe = run.read_recipe()
@@ -57,7 +57,7 @@ def recommend(
     from common.runs.loading import load_run, read_otherwise
 
     experiment = load_run(run)
-    read_otherwise(experiment, columns or {})
+    read_otherwise(experiment, columns or {}, path)
     experiment.module.to(evaluation_device(recipe))
     data_module: Any = experiment.data  # the data module of what has a next item
     with reading(path):

@@ -565,7 +565,7 @@ def of_run(run: Path, data: str, seed: int, reading: Mapping[str, Any]) -> Measu
             stacklevel=2,
         )
     experiment = load_run(opened, with_protocols(recipe, []))
-    read_otherwise(experiment, reading)
+    read_otherwise(experiment, reading, path)
     experiment.module.to(evaluation_device(experiment.recipe))
     fresh = build_module(experiment.recipe, experiment.data).to(experiment.module.device)
     of_texts = get_paper(experiment.recipe.paper).data_kind == "text"

@@ -59,26 +59,33 @@ def load_run(run: RunFolder, recipe: Recipe | None = None) -> Experiment:
     return experiment
 
 
-def read_otherwise(experiment: Experiment, reading: Mapping[str, Any]) -> None:
+def read_otherwise(experiment: Experiment, reading: Mapping[str, Any], path: Path) -> None:
     """Has other data read with other settings than the run's own, from now on.
 
     Args:
         experiment: Whose own data are read as its recipe has them.
         reading: Settings of ``data``, such as ``skip_unreadable``, or columns of users' actions.
+        path: The other data.
 
     Raises:
-        UsageError: Settings that are not for data of its kind, or images that were read whole.
+        UsageError: Settings that are not for data of its kind, columns of what is no table, or
+            images that were read whole.
     """
-    if not reading:
-        return
     from common.data.images.sets import Split
+    from common.data.sequences.readers.read import TABLES
+    from common.own_data.csv_lines import kind_of
 
     data: Any = experiment.data
-    data.load()  # its own data as its recipe has them
-    for key in reading:
+    for key, value in reading.items():
         if not hasattr(data.config, key):
             kind = "images" if key == "skip_unreadable" else "users' actions"
-            raise UsageError(f"data.{key}: is for {kind}, not for {data.config.name}")
+            raise UsageError(f"data.{key}: is for a run on {kind}")
+        if isinstance(value, str) and kind_of(path) not in TABLES:
+            tables = ", ".join(f".{kind}" for kind in TABLES)
+            raise UsageError(f"data.{key}={value}: names a column of {tables}; {path} is none")
+    if not reading:
+        return
+    data.load()  # its own data as its recipe has them
     if reading.get("skip_unreadable") and isinstance(data.set["train"], Split):
         raise UsageError(
             f"data.skip_unreadable: is for a run on image files; that on {data.config.name} reads "

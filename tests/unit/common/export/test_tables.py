@@ -29,6 +29,7 @@ class Data:
         pass
 
     def path_inputs(self, module, path):
+        self.read = path
         queries = torch.eye(2)
         inputs = RankingInput(queries, self.scores.T.clone(), torch.empty(0), HISTORY)
         return np.array(["a", "b,c"]), inputs
@@ -81,11 +82,15 @@ def test_what_is_not_finite_is_no_recommendation(run, tmp_path):
 
 
 def test_another_file_may_call_its_columns_otherwise(run, tmp_path):
+    other = tmp_path / "other.csv"
+    other.touch()
     words = ["recommend", str(run.path), f"--out={tmp_path / 'a.csv'}"]
-    app([*words, "data.user=visitor", "data.time=null"], standalone_mode=False)
+    app([*words, str(other), "data.user=visitor", "data.time=null"], standalone_mode=False)
     assert (run.data.config.user, run.data.config.time) == ("visitor", None)
-    with pytest.raises(UsageError, match=r"^data\.core: .* only data\.user, .* can be set$"):
-        app([*words, "--force", "data.core=5"], standalone_mode=False)
+    assert run.data.read == other
+    with pytest.raises(UsageError, match=r"visitor: names a column of .*; .*\.inter is none$"):
+        app([*words, "--force", "data.user=visitor"], standalone_mode=False)
+    app([*words, "--force", "data.user=null"], standalone_mode=False)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from PIL import Image
 from torchvision.models import resnet18
 from typer.testing import CliRunner
 
-from common.cli.evaluate import split_words
 from common.cli.main import app
+from common.cli.reading import split_words
 from common.config.files import file_digest
 from common.data.images.readers import unreadable
 from common.errors import ConfigError, DataError, LikewiseError, UsageError

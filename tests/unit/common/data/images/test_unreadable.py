@@ -43,7 +43,7 @@ def test_a_run_embeds_what_it_can_read_where_that_is_asked(config, tmp_path, pac
     images = ImageData(replace(config, skip_unreadable=False), 0)
     with pytest.raises(DataError, match=r"1b.jpg: not a readable.*data.skip_unreadable=true"):
         images.embed_path(module, tmp_path / "images")
-    read_otherwise(SimpleNamespace(data=images), {"skip_unreadable": True})
+    read_otherwise(SimpleNamespace(data=images), {"skip_unreadable": True}, tmp_path)
     with pytest.warns(UserWarning, match=r"images; left out 1 unreadable: 1b.jpg"):
         found = images.embed_path(module, tmp_path / "images")
     assert found["ids"].tolist() == ["0.png", "1.png", "2.png", "3.png"]
@@ -52,6 +52,7 @@ def test_a_run_embeds_what_it_can_read_where_that_is_asked(config, tmp_path, pac
         read_otherwise(
             SimpleNamespace(data=ImageData(ImageConfig(name="digits"), 0)),
             {"skip_unreadable": True},
+            tmp_path,
         )
 
 

@@ -1,4 +1,5 @@
 import gzip
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -6,7 +7,8 @@ import torch
 
 from common.data.sequences.config import SequenceConfig
 from common.data.sequences.module import SequenceData
-from common.errors import DataError
+from common.errors import DataError, UsageError
+from common.runs.loading import read_otherwise
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.module import MCLRec
 
@@ -51,6 +53,19 @@ def test_tables_are_read_in_order_of_time(tmp_path, data, module):
     assert arrays["ids"].dtype.kind == "U" and arrays["ids"].tolist() == ["ann", "bob"]
     rows = [expected(module, [2, 3]), expected(module, [4])]
     np.testing.assert_allclose(arrays["embeddings"], rows, rtol=1e-5, atol=1e-6)
+
+
+def test_a_table_may_call_its_columns_otherwise(tmp_path, data, module):
+    (tmp_path / "mine.inter").write_text(INTER)
+    (tmp_path / "visits.csv").write_text("guest,what,hour\nann,3,2\nbob,4,1\nann,2,1\n")
+    other = SequenceData(data.config, seed=0)
+    columns = {"user": "guest", "item": "what", "time": "hour"}
+    with pytest.raises(UsageError, match=r"guest: names a column of .*; .*mine.inter is none$"):
+        read_otherwise(SimpleNamespace(data=other), columns, tmp_path / "mine.inter")
+    read_otherwise(SimpleNamespace(data=other), columns, tmp_path / "visits.csv")
+    found = other.embed_path(module, tmp_path / "visits.csv")
+    wanted = data.embed_path(module, tmp_path / "mine.inter")
+    assert all(np.array_equal(found[name], wanted[name]) for name in wanted)
 
 
 @pytest.mark.parametrize(
