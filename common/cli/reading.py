@@ -56,5 +56,5 @@ def only_reading(words: Sequence[str], data: str | None, keys: Sequence[str]) ->
 
 
 def _refuse(given: Sequence[str], known: Sequence[str]) -> None:
-    for key in given:
-        raise UsageError(f"{key}: cannot be set for data of your own, but only {', '.join(known)}")
+    if given:
+        raise UsageError(f"{given[0]}: cannot be set for data of your own, but only {', '.join(known)}")

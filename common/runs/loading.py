@@ -71,6 +71,8 @@ def read_otherwise(experiment: Experiment, reading: Mapping[str, Any], path: Pat
         UsageError: Settings that are not for data of its kind, columns of what is no table, or
             images that were read whole.
     """
+    if not reading:
+        return
     from common.data.images.sets import Split
     from common.data.sequences.readers.read import TABLES
     from common.own_data.csv_lines import kind_of
@@ -83,8 +85,6 @@ def read_otherwise(experiment: Experiment, reading: Mapping[str, Any], path: Pat
         if isinstance(value, str) and kind_of(path) not in TABLES:
             tables = ", ".join(f".{kind}" for kind in TABLES)
             raise UsageError(f"data.{key}={value}: names a column of {tables}; {path} is none")
-    if not reading:
-        return
     data.load()  # its own data as its recipe has them
     if reading.get("skip_unreadable") and isinstance(data.set["train"], Split):
         raise UsageError(

@@ -19,7 +19,7 @@ PAPERS = [paper for paper in paper_names() if any((RESULTS / paper).glob("quick-
 def test_the_stored_steps_of_quick_are_those_of_this_code(paper: str) -> None:
     records, ledger = load_records(RESULTS, paper), read_ledger(paper, SOURCE_ROOT)
     every, names = plan(records, ledger, SOURCE_ROOT, store=False)
-    quick = names[load_recipe(f"{paper}/quick").hash()]
+    quick = names.get(load_recipe(f"{paper}/quick").hash(), [])
     jobs = [job for job in every if job.name in quick]
     assert len(jobs) > 1, "a file of training steps, and one of measures"
     found = {job.name: run_job(job, SOURCE_ROOT, store=False).differ for job in jobs}
