@@ -57,4 +57,5 @@ def only_reading(words: Sequence[str], data: str | None, keys: Sequence[str]) ->
 
 def _refuse(given: Sequence[str], known: Sequence[str]) -> None:
     if given:
-        raise UsageError(f"{given[0]}: cannot be set for data of your own, but only {', '.join(known)}")
+        said = f"{given[0]}: cannot be set for data of your own, but only"
+        raise UsageError(f"{said} {', '.join(known)}")
