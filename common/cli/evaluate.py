@@ -44,9 +44,8 @@ def evaluate_anything(
     """
     for path in out:
         check_output(path, OUTPUTS, force)
-    settings = {
-        key.removeprefix("evaluation."): value for key, value in parse_overrides(words).items()
-    }
+    parsed = parse_overrides(words)
+    settings = {key.removeprefix("evaluation."): parsed[key] for key in parsed}
     if Path(what).suffix and ":" not in what and not Path(what).expanduser().exists():
         raise UsageError(f"{what}: no such file")
     from common.config.recipe import as_seed

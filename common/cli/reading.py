@@ -43,7 +43,8 @@ def reading_settings(
         if key != SKIP and not isinstance(value, str | None):
             raise UsageError(f"{key}={value}: must be the name of a column, or null")
     if reading.get(SKIP) and not os.path.isdir(os.path.expanduser(data or "")):
-        raise UsageError(f"{SKIP}: is for a folder of images, and {data} is none")
+        said = "none is given" if data is None else f"{data} is none"
+        raise UsageError(f"{SKIP}: is for a folder of images, and {said}")
     return {key.removeprefix("data."): value for key, value in reading.items()}
 
 

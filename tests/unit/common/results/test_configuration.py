@@ -1,16 +1,17 @@
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
+from pathlib import PurePath
 
 import pytest
 
 from common.config.build import build
 from common.config.checkout import SOURCE_ROOT
 from common.config.protocols import without_unasked
-from common.config.recipe import load_recipe, section_defaults
+from common.config.recipe import SECTIONS, load_recipe, section_defaults
 from common.config.schema import Recipe
 from common.paper import get_paper, paper_names
-from common.results.configuration import _stored, recipe_of, resolved_config
+from common.results.configuration import _stored, flat_config, recipe_of, resolved_config
 from common.results.record import RecordError, load_records
 from common.settings import setting
 
@@ -136,8 +137,18 @@ def has_hash(recipe, record):
     """Whether ``recipe`` is the record's, but for a file's folder, which records leave out."""
     if recipe.hash() == record.config_hash:
         return True
-    whole = load_recipe(record.reference)
+    left, right = (_values(each) for each in (recipe, load_recipe(record.reference)))
+    folders = [
+        f"{key}={value}"
+        for key, value in right.items()
+        if isinstance(value, str) and value != left.get(key) == PurePath(value).name
+    ]
+    whole = recipe_of(record, folders)
     return whole.hash() == record.config_hash and resolved_config(whole) == resolved_config(recipe)
+
+
+def _values(recipe):
+    return dict(flat_config({part: asdict(getattr(recipe, part)) for part in SECTIONS}))
 
 
 @pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
