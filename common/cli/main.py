@@ -133,7 +133,13 @@ def evaluate_command(
     target: Annotated[
         str, typer.Argument(metavar="WHAT", help="A run, vectors, a network, a function; a recipe.")
     ],
-    words: Annotated[list[str] | None, typer.Argument(metavar="[DATA] [KEY=VALUE]...")] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[DATA] [KEY=VALUE]...",
+            help="Data of yours, and settings of protocols: knn.k=5.",
+        ),
+    ] = None,
     protocol: Annotated[list[str] | None, typer.Option(help="A protocol; may be repeated.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Published weights to read.")] = None,
     out: Annotated[
@@ -239,7 +245,13 @@ def export_command(
 @app.command("embed")
 def embed_command(
     source: Annotated[str, typer.Argument(metavar="RUN_DIR | PAPER/RECIPE")],
-    words: Annotated[list[str] | None, typer.Argument(metavar="[DATA] [KEY=VALUE]...")] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[DATA] [KEY=VALUE]...",
+            help="Data of yours, and how they are read: data.user=NAME.",
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(metavar="PATH", help="DATA: yours, in a form of docs/data.md.")
     ] = None,

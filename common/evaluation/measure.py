@@ -101,7 +101,8 @@ def require_settings(
             raise ConfigError(f"protocols: {name!r} is no protocol{suggest(str(name), able)}")
         if name not in able:
             raise ConfigError(
-                f"protocols: {name} needs more than vectors; those of vectors: {', '.join(able)}"
+                f"protocols: {name} needs more than vectors; papers evaluate RUN_DIR, without "
+                f"DATA, runs those of a run; those of vectors: {', '.join(able)}"
             )
     keys = {section_name(name): name for name in names or able}
     for key, given in settings.items():
