@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from sys import intern
@@ -40,9 +41,9 @@ def find_columns(path: Path, header: Sequence[str], asked: Columns) -> Columns:
     """Returns the columns of users, items and times; None: the table has no times.
 
     Raises:
-        DataError: Not there, or two that are called so; says which names are looked for.
+        DataError: Not there, all of which are told, or two that are called so.
     """
-    found = {}
+    found, wrong, mends = {}, [], []
     for role, name in asked._asdict().items():
         fitting = click_columns(header, role) if name is None else [name] * (name in header)
         if len(fitting) > 1:
@@ -50,16 +51,19 @@ def find_columns(path: Path, header: Sequence[str], asked: Columns) -> Columns:
                 f"{path}: columns {', '.join(fitting)} may be the {role}; name one: "
                 f"data.{role}={fitting[0]}"
             )
-        if not fitting and (role != "time" or name is not None):
-            wrong = f"no column of the {role}" if name is None else f"no column {shown(name)}"
-            likely = click_columns(header, role)
-            mend = "name yours" if not likely else "it may be"
-            raise DataError(
-                f"{path}: {wrong} among {', '.join(header)}; the {role} is looked for as "
-                f"{', '.join(CLICKS[role])}, with or without id; {mend}: "
-                f"data.{role}={likely[0] if likely else 'NAME'}"
-            )
+        if name is not None and not fitting:
+            likely = get_close_matches(name, header, n=1) or click_columns(header, role)
+            wrong.append(f"no column {shown(name)} of the {role}")
+            mends.append(f"data.{role}={(likely or ['null' if role == 'time' else 'NAME'])[0]}")
+        elif not fitting and role != "time":
+            wrong.append(f"no column of the {role} ({', '.join(CLICKS[role])}, perhaps with id)")
+            mends.append(f"data.{role}=NAME")
         found[role] = fitting[0] if fitting else None
+    if wrong:
+        raise DataError(
+            f"{path}: {' and '.join(wrong)} among {', '.join(header)}; name yours: "
+            f"{' '.join(mends)}"
+        )
     return Columns(**found)
 
 

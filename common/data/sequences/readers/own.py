@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from common.data.sequences.config import SequenceConfig
 from common.data.sequences.readers.clicks import BY_NAME, Columns
-from common.data.sequences.readers.read import TABLES, read_actions
+from common.data.sequences.readers.read import BY_LINES, TABLES, as_number, read_actions
 from common.data.sequences.store import Instances, Sequences
 from common.errors import DataError, shown
 from common.own_data.csv_lines import kind_of
@@ -22,7 +22,8 @@ def read_own(
 ) -> tuple[NDArray[np.str_], Instances]:
     """Reads the users of a file; each is encoded from all actions, one being enough.
 
-    Items that the run does not know are left out with a warning, and users who have no others.
+    Items that the run does not know are left out with a warning, and users who have no others. A
+    warning tells, too, where there are no times.
 
     Args:
         path: In any form that a run is trained on.
@@ -33,22 +34,26 @@ def read_own(
         User ids (users,), and the whole sequences; their targets are meaningless.
 
     Raises:
-        DataError: A broken file, a user without actions, no known item, or a number below 1;
-            names the line.
+        DataError: A broken file, a user without actions, no known item, or a number below 1.
     """
     path = path.expanduser()
     known = run.known_items().tolist()
     has_text = isinstance(known[0], str)
     columns = Columns(config.user, config.item, config.time)
     columns = columns if kind_of(path) in TABLES else BY_NAME
-    users, items, places, _ = read_actions(path, None, has_text, columns)
+    tokens = has_text or kind_of(path) != "txt"
+    users, items, places, note = read_actions(path, None, tokens, columns)
+    if tokens and not has_text:
+        items = [[as_number(item) for item in own] for own in items]
     number = {item: place for place, item in enumerate(known, start=1)}
     for own, place in zip(items, places, strict=True):
         if not own:
             raise DataError(f"{place}: a user without items; leave the line out")
-        if not has_text and min(own) < 1:
-            raise DataError(f"{place}: item {min(own)}; ids start at 1, 0 is the padding item")
+        if low := [item for item in own if isinstance(item, int) and item < 1]:
+            raise DataError(f"{place}: item {low[0]}; ids start at 1, 0 is the padding item")
     users, items = _known_alone(path, users, items, number)
+    if note.endswith(BY_LINES):
+        warnings.warn(f"{path}: {note}", stacklevel=2)
     lengths = np.array([len(own) for own in items], dtype=np.int64)
     # One item beyond the end: what follows the last sequence is looked up as its target.
     flat = np.array([*(number[item] for own in items for item in own), 0], dtype=np.int64)
@@ -68,10 +73,11 @@ def _known_alone(
         )
     if foreign:
         some = ", ".join(shown(item) for item in islice(foreign, 3))
-        alone = f"; so are {empty:,} of the users, who have no others" if empty else ""
+        alone = f"; and users who have no others: {empty:,}" if empty else ""
         warnings.warn(
-            f"{path}: the run does not know {len(foreign):,} of the items, such as {some}; they "
-            f"are left out{alone}. A run knows items that occurred at least data.core times",
+            f"{path}: items that the run does not know are left out: {len(foreign):,}, such as "
+            f"{some}{alone}. A run knows the items of its data, without those that data.core left "
+            "out",
             stacklevel=2,
         )
     pairs = [(user, own) for user, own in zip(users, kept, strict=True) if own]

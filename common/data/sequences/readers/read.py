@@ -24,6 +24,7 @@ FORMS = (
 )
 TABLES = ("csv", "tsv", "parquet")
 MOST_DIGITS = 19
+BY_LINES = "the order of lines is taken as the order of time"
 RENUMBERED = "items numbered anew, by first appearance"
 
 
@@ -153,13 +154,13 @@ def _read_table(path: Path, num_items: int | None, tokens: bool, columns: Column
         where = place_in(path, click.number)
         item = _item(click.item, where, num_items, tokens)
         actions.setdefault(click.user, []).append((time, item))
-        places.setdefault(click.user, f"{where} (user {click.user})")
+        places.setdefault(click.user, f"{where}, where user {click.user} begins")
     ordered = [sorted(own, key=itemgetter(0)) for own in actions.values()]
     moved = sum(one != other for one, other in zip(ordered, actions.values(), strict=True))
     note = f"users whose actions were sorted by {names.time}: {moved:,}" if moved else ""
     if names.time is None:
         sought = "timestamp" if kind_of(path) == "inter" else "of times (data.time=NAME)"
-        note = f"no column {sought}: the order of lines is taken as the order of time"
+        note = f"no column {sought}: {BY_LINES}"
     items = [[item for _, item in own] for own in ordered]
     return Actions(list(actions), items, list(places.values()), note)
 
@@ -174,6 +175,11 @@ def _inter_columns(path: Path) -> Columns:
             "item_id:token, with tabs between columns"
         )
     return Columns("user_id", "item_id", "timestamp" if "timestamp" in header else None)
+
+
+def as_number(token: str) -> int | str:
+    """Returns a whole number where ``token`` is one."""
+    return int(token) if _is_number(token) else token
 
 
 def _item(token: str, where: str, num_items: int | None, tokens: bool) -> int | str:

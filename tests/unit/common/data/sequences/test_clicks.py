@@ -105,6 +105,10 @@ def test_columns_that_are_named_are_of_a_table_alone(tmp_path):
         items(clicks(tmp_path / "c.csv"), "who")
     with pytest.raises(DataError, match=r"data\.user=customer_id$"):
         items(clicks(tmp_path / "d.csv", "customer_id,item,time"), "client")
+    with pytest.raises(
+        DataError, match=r"of the user .* and .* \"hour\" .*user=NAME .*time=hours$"
+    ):
+        items(clicks(tmp_path / "e.csv", "guest,item,hours"), None, None, "hour")
 
 
 def log(path, header):

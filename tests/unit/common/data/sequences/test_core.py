@@ -90,7 +90,7 @@ def test_own_data_are_embedded_under_the_ids_of_the_source(tmp_path):
         wanted = module.embed(torch.tensor([[3, 1]]), torch.tensor([2])).numpy()
     np.testing.assert_allclose(rows, wanted, atol=1e-6)
     (tmp_path / "mine.txt").write_text("x 8 2\ny 5 2\n")
-    with pytest.warns(UserWarning, match=r"know 1 of the items, such as 5; they are left out\. A"):
+    with pytest.warns(UserWarning, match=r"know are left out: 1, such as 5\. A"):
         found = data.embed_path(module, tmp_path / "mine.txt")
     assert found["ids"].tolist() == ["x", "y"]
     with torch.no_grad():
@@ -98,7 +98,7 @@ def test_own_data_are_embedded_under_the_ids_of_the_source(tmp_path):
     np.testing.assert_allclose(found["embeddings"], wanted, atol=1e-6)
     # A user without any other is left out, and a file without any is refused.
     (tmp_path / "mine.txt").write_text("x 8 2\ny 5\n")
-    with pytest.warns(UserWarning, match="left out; so are 1 of the users, who have no others"):
+    with pytest.warns(UserWarning, match="such as 5; and users who have no others: 1"):
         assert data.embed_path(module, tmp_path / "mine.txt")["ids"].tolist() == ["x"]
     (tmp_path / "mine.txt").write_text("y 5 9\n")
     with pytest.raises(DataError, match="the run knows none of its items, such as 5"):

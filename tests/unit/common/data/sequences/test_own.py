@@ -68,6 +68,15 @@ def test_a_table_may_call_its_columns_otherwise(tmp_path, data, module):
     assert all(np.array_equal(found[name], wanted[name]) for name in wanted)
 
 
+def test_a_table_may_have_other_items_and_no_times(tmp_path, data, module):
+    (tmp_path / "mine.csv").write_text("user,item\nann,3\nann,x\nann,2\n")
+    with pytest.warns(UserWarning) as told:
+        found = data.embed_path(module, tmp_path / "mine.csv")
+    assert 'left out: 1, such as "x". A run' in str(told[0].message)
+    assert "no column of times (data.time=NAME): the order of lines" in str(told[1].message)
+    np.testing.assert_allclose(found["embeddings"], [expected(module, [3, 2])], atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -76,6 +85,8 @@ def test_a_table_may_call_its_columns_otherwise(tmp_path, data, module):
         ("mine.txt", "1 2 x\n", "mine.txt:1.*x"),
         ("mine.txt", "\n", "mine.txt"),
         ("mine.csv", "1,2\n", "mine.csv.*user"),
+        ("mine.csv", "user,item,time\na,3,1\na,0,2\n", "line 2, where user a begins: item 0;"),
+        ("mine.csv", "user,item,time\na,x,1\n", 'knows none of its items, such as "x"'),
     ],
 )
 def test_broken_files_name_the_line(tmp_path, data, module, name, text, message):
@@ -98,7 +109,7 @@ def test_items_are_named_as_in_the_source(tmp_path):
     table = module.encoder.item_embedding.weight.detach().numpy()
     assert np.array_equal(arrays["item_embeddings"], table[1:5])
     (tmp_path / "mine.txt").write_text("x A9 B1\n")
-    with pytest.warns(UserWarning, match='does not know 1 of the items, such as "B1"; they are'):
+    with pytest.warns(UserWarning, match='does not know are left out: 1, such as "B1". A run'):
         arrays = own.embed_path(module, tmp_path / "mine.txt")
     np.testing.assert_allclose(arrays["embeddings"], [expected(module, [3])], atol=1e-6)
 
