@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from common.results.configuration import flat_config
 from common.results.ledger import Ledger
-from common.results.record import NO_NUMBER, Record
+from common.results.record import CHANGED, NO_NUMBER, Record
 from common.results.statistics import Sample, summarise
 
 
@@ -51,6 +52,17 @@ class Group:
         """Why no reported number applies, whatever the reported numbers are."""
         reasons = [r.scaled_reason for r in self.records if r.scaled_reason != NO_NUMBER]
         return next((reason for reason in reasons if reason), None)
+
+    @property
+    def scaled_remark(self) -> str | None:
+        """``scaled_by_hand``, with the values of changed keys where they are known."""
+        reason = self.scaled_by_hand
+        if reason is None or not reason.startswith(CHANGED):
+            return reason
+        values = dict(flat_config(self.latest.config or {}))
+        keys, *more = reason.removeprefix(CHANGED).split("; ")
+        words = (f"{key}={values[key]}" if key in values else key for key in keys.split(", "))
+        return "; ".join([CHANGED + ", ".join(words), *more])
 
     def sample(self, metric: str) -> Sample | None:
         """Returns mean and spread over the seeds; None if no run has the metric."""

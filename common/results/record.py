@@ -26,6 +26,7 @@ SPLITS = ("train", "val", "test")
 CONFIG_PARTS = ("arm", "baseline", "data", "evaluation", "method", "optimizer", "seed", "trainer")
 # For a setting nobody reports a number for, such as `quick`; not a change made by hand.
 NO_NUMBER = "no number is reported for this setting"
+CHANGED = "the recipe was changed: "
 # Two generated sets whose hash in the first records was a key of their settings: the hash of their
 # contents, which are the same.
 SAME_DATA = {"e7aaf3583916": "e57b44e247384abb", "6d1469b67813": "c4952d0ffcaf5fac"}

@@ -10,7 +10,7 @@ from common.config.recipe import load_recipe
 from common.config.schema import HASHED_SECTIONS, Recipe
 from common.config.yaml_io import read_yaml
 from common.errors import ConfigError, UsageError, suggest
-from common.results.record import ARM_PATTERN, NO_NUMBER, Record
+from common.results.record import ARM_PATTERN, CHANGED, NO_NUMBER, Record
 from common.results.strict_dataclasses import build_checked
 from common.settings import collect_changes
 
@@ -169,7 +169,7 @@ def scaled_reason(recipe: Recipe, entries: list[Entry] | None = None) -> str | N
     except UsageError:  # a user's own recipe, or one that has gone since the run began
         return f"{recipe.name} is no recipe of this project"
     if written.hash() != recipe.hash():
-        return f"the recipe was changed: {', '.join(_changed_keys(recipe, written))}"
+        return CHANGED + ", ".join(_changed_keys(recipe, written))
     path = SOURCE_ROOT / "papers" / recipe.paper / "reported.yaml"
     if entries is None:
         entries = load_reported(path) if path.is_file() else []

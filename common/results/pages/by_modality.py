@@ -275,7 +275,7 @@ def _cells(board: Leaderboard, line: MeasuredArm) -> tuple[Text, ...]:
         str(line.sample.n),
         number(line.minutes, 1),
         group.latest.arm,
-        "; ".join(remark for remark in (group.stale, group.scaled_by_hand) if remark),
+        "; ".join(remark for remark in (group.stale, group.scaled_remark) if remark),
     )
 
 

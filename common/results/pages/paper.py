@@ -192,7 +192,7 @@ def _arm_cells(
     remarks = [
         group.stale,
         "published weights" if record.weights == "published" else None,
-        group.scaled_by_hand,
+        group.scaled_remark,
         "sees labels that the method does not" if record.arm in more_labels else None,
     ]
     sample = section.sample(group)

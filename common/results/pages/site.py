@@ -206,7 +206,7 @@ def _row(
     remarks = (
         group.stale,
         "published weights" if record.weights == "published" else None,
-        group.scaled_by_hand,
+        group.scaled_remark,
     )
     labels = "-" if declared is None else "yes" if uses_labels(board, declared, record) else "no"
     cells: tuple[Text, ...] = (

@@ -98,6 +98,18 @@ def test_a_run_changed_by_hand_is_never_compared(make_record):
     assert make_leaderboard([entry()], [record], NOW).uncompared() == groups
 
 
+def test_a_remark_gives_the_values_of_changed_keys_where_they_are_known(make_record):
+    reason = "the recipe was changed: baseline, trainer.epochs; looked at twice"
+    config = {"trainer": {"epochs": 7, "precision": "32-true"}}
+    (group,) = group_records([make_record(scaled=True, scaled_reason=reason, config=config)], NOW)
+    said = "the recipe was changed: baseline, trainer.epochs=7; looked at twice"
+    assert group.scaled_remark == said
+    (older,) = group_records([make_record(scaled=True, scaled_reason=reason, config=None)], NOW)
+    assert older.scaled_remark == reason
+    (ours,) = group_records([make_record(scaled=True, scaled_reason=NO_NUMBER)], NOW)
+    assert ours.scaled_remark is None
+
+
 def test_a_number_reported_later_is_compared_with_runs_made_before(make_record):
     record = make_record(scaled=True, scaled_reason=NO_NUMBER)
     assert rows([entry()], [record])[0].status == "inconclusive"
