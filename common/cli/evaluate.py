@@ -63,7 +63,7 @@ def evaluate_anything(
         skip = reading.pop("skip_unreadable", False)
         if reading:
             key = next(iter(reading))
-            raise UsageError(f"data.{key}: is for a run on users' actions, and {what} is none")
+            raise UsageError(f"data.{key}: is for a run of yours, and {what} is none")
         found = find_measurable(what, data, seed, weights, skip)
     result = measure_all(found, protocols or [], settings, seed)
     for block in blocks_of([result]):

@@ -11,8 +11,9 @@ from common.registry import PROTOCOLS
 
 SKIP = "data.skip_unreadable"
 ACTION_COLUMNS = ("data.user", "data.item", "data.time")
+SERIES = ("data.date", "data.date_format", "data.fill")
 # All else is a recipe's.
-READING = (SKIP, *ACTION_COLUMNS)
+READING = (SKIP, *ACTION_COLUMNS, *SERIES)
 
 
 def split_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -41,7 +42,8 @@ def reading_settings(
         if key == SKIP and not isinstance(value, bool):
             raise UsageError(f"{SKIP}={value}: must be true or false")
         if key != SKIP and not isinstance(value, str | None):
-            raise UsageError(f"{key}={value}: must be the name of a column, or null")
+            what = "a text" if key in SERIES else "the name of a column"
+            raise UsageError(f"{key}={value}: must be {what}, or null")
     if reading.get(SKIP) and not os.path.isdir(os.path.expanduser(data or "")):
         said = "none is given" if data is None else f"{data} is none"
         raise UsageError(f"{SKIP}: is for a folder of images, and {said}")

@@ -75,7 +75,8 @@ def parse_overrides(words: list[str]) -> dict[str, Any]:
         if not equals or not key:
             raise UsageError(f"{word!r} is not key=value (for example optimizer.lr=0.3)")
         try:
-            value = _parse(text)
+            # What begins so is no YAML, but how dates are written: %d/%m/%Y.
+            value = text if text.startswith("%") else _parse(text)
         except Exception:
             raise ConfigError(f"command line: {word}: the value is no YAML") from None
         parsed.pop(key.lstrip("-"), None)  # the last word on a key stands last

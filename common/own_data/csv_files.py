@@ -24,6 +24,8 @@ DATE_FORMATS = (
     "%d.%m.%Y %H:%M",
     "%d.%m.%Y",
 )
+# 1,002,999 and 1,010.5, or 1.010,5.
+THOUSANDS = re.compile(r"[-+]?\d{1,3}((,\d{3})+(\.\d+)?|(\.\d{3})+,\d+)")
 LOOKED_AT = 20  # cells of a column that may hold dates
 # What columns are called, in small letters alone: "Image path" is imagepath.
 PATHS = ("filepath", "filename", "path", "file", "image", "imagepath", "imagefile")
@@ -70,9 +72,15 @@ class Column:
 
     @property
     def has_commas(self) -> bool:
-        """Whether it would have numbers if commas were points."""
-        numbers = (to_number(text.replace(",", ".")) for text in self.texts)
-        return self.numbers is None and bool(self.texts) and None not in numbers
+        """Whether it would have numbers without commas: for points, or between thousands."""
+        return self.numbers is None and bool(self.texts) and all(map(_is_number, self.texts))
+
+    @property
+    def is_clock(self) -> bool:
+        """Whether it counts the time in numbers, such as the seconds since 1970."""
+        numbers = self.numbers or []
+        rising = len(numbers) > 1 and all(one < other for one, other in pairwise(numbers))
+        return rising and self.name.lower() in TIME_NAMES
 
     @property
     def is_index(self) -> bool:
@@ -128,11 +136,17 @@ class CsvFile:
     def commas(self) -> str:
         """What to say of numbers with decimal commas, "" where there are none."""
         names = ", ".join(one.name for one in self.columns if one.has_commas)
-        return f"commas make the numbers of {names} text; write 3.5 for 3,5" if names else ""
+        mend = "write 3.5 for 3,5, and 10523 for 10,523"
+        return f"commas make the numbers of {names} text; {mend}" if names else ""
 
     def column(self, name: str) -> Column | None:
         """Returns the column ``name``, or None."""
         return next((column for column in self.columns if column.name == name), None)
+
+
+def _is_number(text: str) -> bool:
+    """Tells whether a cell holds a number, perhaps with a decimal comma or between thousands."""
+    return THOUSANDS.fullmatch(text) is not None or to_number(text.replace(",", ".")) is not None
 
 
 def called(columns: Iterable[str], names: Iterable[str]) -> list[str]:

@@ -5,6 +5,7 @@ import csv
 import gzip
 import io
 import math
+import re
 import zlib
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
@@ -28,7 +29,7 @@ _FAULTS = (OSError, EOFError, UnicodeDecodeError, zlib.error)
 MOST = 2**31 - 1  # nodes and classes are numbered in int32 by some libraries
 
 
-def read_lines(path: Path) -> Lines:
+def read_lines(path: Path, fewest: int = 2) -> Lines:
     """Returns the lines of a CSV, plain or gzipped; every one as long as the header.
 
     In a .tsv or .inter a tab stands between cells, and a line is a row, whatever quotation marks it
@@ -38,8 +39,9 @@ def read_lines(path: Path) -> Lines:
         DataError: No such file, no table, a column named twice, or a line of another length.
     """
     lines = list(table_rows(path))
-    if len(lines) < 3:
-        raise DataError(f"{path}: a header and at least two rows are needed")
+    if len(lines) <= fewest:
+        rows = "one row is" if fewest == 1 else "two rows are"
+        raise DataError(f"{path}: a header and at least {rows} needed")
     header = lines[0][1]
     check_names(path, header, header)
     for number, cells in lines:
@@ -69,7 +71,8 @@ def table_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         DataError: No such file, or unreadable.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such file")
+        what = "a folder, where a .csv is needed" if path.is_dir() else "no such file"
+        raise DataError(f"{path}: {what}")
     kind = kind_of(path)
     try:
         with _opened(path) as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as file:
@@ -181,6 +184,11 @@ def to_count(cell: str) -> int | None:
     cell = cell.strip()
     number = int(cell) if cell.isdecimal() and len(cell) <= len(str(MOST)) else -1
     return number if 0 <= number <= MOST else None
+
+
+def is_unknown(cell: str) -> bool:
+    """Tells whether a cell says that a class is not known: it is empty or a negative number."""
+    return not cell or re.fullmatch(r"-\d+(\.0*)?", cell) is not None
 
 
 def place_of(path: Path, header: list[str], name: str) -> int:

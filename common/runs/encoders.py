@@ -525,6 +525,14 @@ def _on_texts(what: str, data: str, digest: str, encoders: dict[str, Any], seed:
     return Measurable(what, path.name, digest, known, found, drawn=_is_drawn(found["raw"]))
 
 
+def _embed_texts(experiment: Any, module: nn.Module, texts: NDArray[Any]) -> Tensor:
+    from common.evaluation.text_inputs import embed_store
+
+    experiment.data.load()
+    store = experiment.data.tokenizer.encode([str(text) for text in texts])
+    return embed_store(module, store).float()
+
+
 def _counted_words(texts: NDArray[Any]) -> Tensor:
     """Returns how often each word occurs, its place a digest of it, ``(texts, 2048)``."""
     if texts.dtype.kind not in "US":
@@ -568,9 +576,14 @@ def of_run(run: Path, data: str, seed: int, reading: Mapping[str, Any]) -> Measu
     read_otherwise(experiment, reading, path)
     experiment.module.to(evaluation_device(experiment.recipe))
     fresh = build_module(experiment.recipe, experiment.data).to(experiment.module.device)
+    modules = {opened.path.name: experiment.module, "untrained": fresh}
     of_texts = get_paper(experiment.recipe.paper).data_kind == "text"
+    if of_texts and is_vectors_file(path.name):  # texts with labels, or pairs with scores
+        encoders = {name: partial(_embed_texts, experiment, each) for name, each in modules.items()}
+        digest = _digest_of_arrays(experiment.module)
+        return _on_texts(opened.path.name, data, digest, encoders, seed)
     found = {}
-    for name, module in ((opened.path.name, experiment.module), ("untrained", fresh)):
+    for name, module in modules.items():
         arrays = experiment.data.embed_path(module, path)
         vectors = from_arrays(path, arrays, None, seed)
         found[name] = replace(vectors, sentences=of_texts)

@@ -2,11 +2,11 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.backbones.published import check_fit, read_state_dict
+from common.config.build import COMMAND_LINE, build
 from common.config.schema import Recipe
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
@@ -16,6 +16,11 @@ from common.runs.run import prepare_run
 from common.training.fit import Experiment
 from common.training.position import read_checkpoint
 from common.training.selection import best_state
+
+ACTIONS = "users' actions"
+# Settings that are no columns of a user's actions, and the data that they are for.
+READ_BY = {"skip_unreadable": "images", "date": "a series", "date_format": "a series"}
+READ_BY["fill"] = READ_BY["date"]
 
 
 class Loaded(NamedTuple):
@@ -64,12 +69,14 @@ def read_otherwise(experiment: Experiment, reading: Mapping[str, Any], path: Pat
 
     Args:
         experiment: Whose own data are read as its recipe has them.
-        reading: Settings of ``data``, such as ``skip_unreadable``, or columns of users' actions.
+        reading: Settings of ``data``: ``skip_unreadable``, columns of users' actions, or how a
+            series is read.
         path: The other data.
 
     Raises:
         UsageError: Settings that are not for data of its kind, columns of what is no table, or
             images that were read whole.
+        ConfigError: A value that the setting does not take.
     """
     if not reading:
         return
@@ -80,9 +87,8 @@ def read_otherwise(experiment: Experiment, reading: Mapping[str, Any], path: Pat
     data: Any = experiment.data
     for key, value in reading.items():
         if not hasattr(data.config, key):
-            kind = "images" if key == "skip_unreadable" else "users' actions"
-            raise UsageError(f"data.{key}: is for a run on {kind}")
-        if isinstance(value, str) and kind_of(path) not in TABLES:
+            raise UsageError(f"data.{key}: is for a run on {READ_BY.get(key, ACTIONS)}")
+        if key not in READ_BY and isinstance(value, str) and kind_of(path) not in TABLES:
             tables = ", ".join(f".{kind}" for kind in TABLES)
             raise UsageError(f"data.{key}={value}: names a column of {tables}; {path} is none")
     data.load()  # its own data as its recipe has them
@@ -91,7 +97,7 @@ def read_otherwise(experiment: Experiment, reading: Mapping[str, Any], path: Pat
             f"data.skip_unreadable: is for a run on image files; that on {data.config.name} reads "
             "all images at once. Take unreadable files away"
         )
-    data.config = replace(data.config, **reading)
+    data.config = build(data.config, [(COMMAND_LINE, dict(reading))])[0]
 
 
 def load_weights(recipe: Recipe, weights: Path) -> Loaded:

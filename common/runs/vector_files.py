@@ -100,7 +100,15 @@ def _csv(path: Path) -> Arrays:
     for name, cells in zip(lines[0][1], columns, strict=True):
         numbers = [to_number(cell) for cell in cells]
         found[name] = np.array(cells if None in numbers else numbers)
+    commas = [n for n, x in found.items() if n not in KNOWN and x.dtype.kind == "U" and _commas(x)]
+    if commas:
+        names = ", ".join(commas[:5])
+        raise DataError(f"{path}: commas make the numbers of {names} text; write 3.5 for 3,5")
     return _joined(path, found, lambda row: f"line {lines[row + 1][0]}")
+
+
+def _commas(cells: NDArray[Any]) -> bool:
+    return all(to_number(cell.replace(",", ".")) is not None for cell in cells.tolist())
 
 
 def _joined(path: Path, columns: Arrays, place: Callable[[int], str]) -> Arrays:
@@ -217,6 +225,7 @@ def from_arrays(path: Path, arrays: Arrays, encode: Encode | None, seed: int) ->
     told = one_of(arrays, PARTS, path)
     groups = np.zeros(len(whole.x)) if whole.classes is None else whole.classes.numpy()
     drawn = draw_split(groups, seed) if told is None else _told(path, told, len(groups))
+    _warn_of_classes(path, groups, drawn)
     parts = {name: whole.rows(torch.from_numpy(drawn == name)) for name in ("train", "val", "test")}
     train, val = validated(parts["train"])
     if (drawn == "val").any() and whole.numbers is not None:
@@ -224,6 +233,17 @@ def from_arrays(path: Path, arrays: Arrays, encode: Encode | None, seed: int) ->
     # What reads no label need not be of tested rows alone.
     every = None if told is not None else Part(whole.embed)
     return Vectors(parts["test"], train, val, every)
+
+
+def _warn_of_classes(path: Path, groups: NDArray[Any], drawn: NDArray[Any]) -> None:
+    """Warns of tested rows whose class no training row has: all measures take them for errors."""
+    trained = groups[(drawn == "train") & (groups >= 0)]
+    foreign = ~np.isin(groups, trained) & (groups >= 0) & (drawn == "test")
+    if len(trained) and foreign.any():
+        warnings.warn(
+            f"{path}: {foreign.sum():,} tested rows are of classes without training rows",
+            stacklevel=2,
+        )
 
 
 def _told(path: Path, given: NDArray[Any], rows: int) -> NDArray[Any]:
@@ -273,7 +293,7 @@ def _finite(path: Path, name: str, found: NDArray[Any]) -> NDArray[Any]:
     if broken.any():
         raise DataError(
             f"{path}: {name}: {int(broken.sum()):,} of {len(found):,} rows are NaN or infinite, "
-            f"the first is row {int(broken.argmax())}; leave them out"
+            f"the first is row {int(broken.argmax()) + 1}; leave them out"
         )
     return found
 

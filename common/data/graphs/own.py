@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.own_data.csv_lines import table_rows, to_count
+from common.own_data.csv_lines import is_unknown, table_rows, to_count
 from common.own_data.draft import Draft
 
 LARGE_GRAPH, BATCH = 20_000, 512
@@ -70,7 +70,8 @@ def _read_folder(path: Path) -> Graph:
     pairs = [file.stem.partition("-") for file in sorted(path.glob("*-*.csv"))]
     links = [(one, other) for one, _, other in pairs if one in nodes and other in nodes]
     rows = table_rows(path / "labels.csv") if (path / "labels.csv").is_file() else ()
-    classes = Counter(row[1] for _, row in rows if len(row) == 2 and row[0].isdigit() and row[1])
+    given = (row for _, row in rows if len(row) == 2 and row[0].isdigit())
+    classes = Counter(row[1] for row in given if not is_unknown(row[1]))
     target = next(iter(nodes), None)
     labels = {target: list(classes.values())} if target and classes else {}
     return Graph(path, nodes, links, labels, "folder")
@@ -138,7 +139,13 @@ def _target(found: Graph, draft: Draft) -> str | None:
         return labelled[0]
     else:
         target = None
-    if target is None:
+    if target is None and found.form == "folder":
+        draft.refuse(
+            f"{found.path / 'nodes.csv'}: lists no type of nodes; its lines are type,count, such "
+            "as paper,200, and what is known of single nodes lies in features-paper.csv and "
+            "labels.csv (docs/data.md#your-own-graph)"
+        )
+    elif target is None:
         types, known = ", ".join(found.nodes), ", ".join(labelled) or "no type"
         draft.refuse(
             f"data.target: name the type to embed, data.target=NAME, one of {types}; labels y are "

@@ -157,6 +157,11 @@ def _plan_lines(
             "data.allow_missing=true"
         )
         return
+    gone = {*missing}
+    lines = [line for line in lines if line.image not in gone]
+    if not lines:
+        draft.refuse(f"{path}: none of its {len(gone):,} images is in {folder}; {mend}")
+        return
     pairs = Pairs(
         [line.image for line in lines],
         [line.caption for line in lines],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.data.catalogue.packers.arrays import read_arrays
 from common.data.series.config import SeriesConfig
-from common.errors import DataError
+from common.errors import DataError, shown
 from common.own_data.csv_files import CsvFile, spell
 from common.own_data.csv_lines import no_number
 from common.own_data.draft import Draft, check_batch, fit_batch
@@ -74,6 +74,14 @@ def _plan_dates(found: CsvFile, draft: Draft) -> None:
     filled = times.missing and draft.get("data.fill")
     if times.broken is not None and "data.step_minutes" not in draft.words and not filled:
         line, what = times.broken
+        dates = found.column(times.name)
+        if dates is not None and 2 * len(set(dates.texts)) <= len(dates.texts):
+            draft.refuse(
+                f"{found.path}, line {line}: {times.name} {what}, and most dates are there several "
+                "times: give one series a file, or a line for each date and a column for each "
+                "series"
+            )
+            return
         lacks = f"{times.missing:,} lines are missing, which data.fill=linear (or previous) adds"
         mend = lacks if times.missing else "sort or mend the lines"
         draft.refuse(
@@ -86,14 +94,23 @@ def _plan_targets(found: CsvFile, draft: Draft) -> None:
     asked = draft.words.get("data.targets")
     time = found.times.name if found.times else None
     columns = [c for c in found.columns if c.name != time and (not asked or c.name in asked)]
-    numbers = [c for c in columns if (asked or not c.is_index) and (c.numbers is not None or c.odd)]
+    unknown = {*asked} - {c.name for c in found.columns} if isinstance(asked, list) else ()
+    if unknown:
+        known = ", ".join(column.name for column in found.columns)
+        lacks = ", ".join(sorted(map(str, unknown)))
+        draft.refuse(f"data.targets: {found.path} has no column {lacks}; it has {known}")
+        return
+    numbers = [c for c in columns if asked or not (c.is_index or c.is_clock)]
+    numbers = [c for c in numbers if c.numbers is not None or c.odd]
     kept = [column.name for column in numbers if not column.constant]
     whole = [column.name for column in numbers if not column.odd and not column.constant]
     mend = f", or leave it out: data.targets=[{','.join(whole)}]" if whole else ""
     if any(column.has_commas for column in columns):
         draft.refuse(f"{found.path}: {found.commas}{mend}")
     elif not kept:
-        draft.refuse(f"{found.path}: there is no column of numbers with a name that changes")
+        cells = [f"{c.name or 'no name'} holds {shown(c.texts[0])}" for c in columns if c.texts]
+        told = f": {', '.join(cells[:4])}" if cells else ""
+        draft.refuse(f"{found.path}: there is no column of numbers that change, with a name{told}")
     for column in numbers:
         if column.odd is not None and draft.get("data.fill") is None:
             wrong = no_number(found.path, column.name, *column.odd)
@@ -105,7 +122,7 @@ def _plan_targets(found: CsvFile, draft: Draft) -> None:
     why = "all columns of numbers"
     if left:
         told = ", ".join(left)
-        why = f"columns of text, without a name, or that never change, are left out: {told}"
+        why = f"left out, as text, times, constant or without a name: {told}"
     draft.choose("data.targets", kept if left else [], why)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from common.errors import DataError
 from common.own_data.csv_files import CLASSES, SCORES, Column, CsvFile, called, pair_columns
-from common.own_data.csv_lines import no_number, text_lines
+from common.own_data.csv_lines import SPLIT_WORDS, no_number, split_place, text_lines
 from common.own_data.draft import Draft, check_batch, fit_batch, span
 
 # What `quick` of SimCSE takes to learn: updates of masked words, then of the contrast.
@@ -102,12 +102,19 @@ def plan_pairs(found: CsvFile, draft: Draft) -> None:
     columns = _plan_columns(found, draft)
     if not columns:
         return
-    lengths = [len(text.split()) for column in columns for text in column.texts]
+    trained = [part in (None, "train") for part in _parts(found)]
+    lengths = [
+        len(text.split())
+        for column in columns
+        for text, taken in zip(column.texts, trained, strict=True)
+        if taken
+    ]
+    split = len(lengths) < len(columns) * found.rows
     target = _plan_target(found, draft)
     if hasattr(draft.base.method, "pretrain_epochs"):  # as in lines
         if len(columns) == 1 or draft.base.data.name != "pairs":
             draft.choose("data.apart", True, "each text is a sample")
-        held = len(columns) * max(int(draft.get("data.holdout") * found.rows), 1)
+        held = 0 if split else len(columns) * max(int(draft.get("data.holdout") * found.rows), 1)
         if _plan_batches(found.path, lengths, "texts", draft, held):
             _plan_stages(draft)
         if target is None or len(columns) != 2 or draft.get("data.classes"):
@@ -119,7 +126,16 @@ def plan_pairs(found: CsvFile, draft: Draft) -> None:
     if len(columns) != 2 or target is None or not hasattr(draft.base.method, "task"):
         draft.refuse(_other_forms(found.path, draft))
         return
-    _plan_batches(found.path, lengths[: found.rows], "pairs", draft)
+    _check_target(found, target, draft)
+    _plan_batches(found.path, lengths[: sum(trained)], "pairs", draft, 0 if split else None)
+
+
+def _parts(found: CsvFile) -> list[str | None]:
+    """Returns what column ``split`` says of each line, None without one or for another word."""
+    place = split_place([column.name for column in found.columns])
+    if place is None:
+        return [None] * found.rows
+    return [SPLIT_WORDS.get(cells[place].lower(), "") for _, cells in found.lines[1:]]
 
 
 def _plan_columns(found: CsvFile, draft: Draft) -> list[Column]:
@@ -177,6 +193,19 @@ def _plan_target(found: CsvFile, draft: Draft) -> Column | None:
     return column
 
 
+def _check_target(found: CsvFile, target: Column, draft: Draft) -> None:
+    """Notes an obstacle where scores have commas, or where a class is not known."""
+    from common.data.text.readers.pairs import check_classes
+
+    if target.has_commas and "data.classes" not in draft.words:
+        draft.refuse(f"{found.path}: {found.commas}, or data.classes=true reads classes")
+    elif draft.get("data.classes"):
+        try:
+            check_classes(found.path, found.lines, target.name)
+        except DataError as error:
+            draft.refuse(str(error))
+
+
 def _measure_without_scores(draft: Draft) -> None:
     draft.choose("evaluation.protocols", ["isotropy"], "what needs no scored pairs")
     draft.notes.append("data.graded=FILE.csv with scored pairs adds evaluation.protocols=[sts].")
@@ -222,6 +251,12 @@ def _plan_stages(draft: Draft) -> None:
     draft.choose(
         "trainer.epochs", draft.get("method.pretrain_epochs") + contrast, "of the contrast"
     )
+    words, epochs = draft.get("method.pretrain_epochs"), draft.get("trainer.epochs")
+    if words >= epochs:
+        draft.refuse(
+            f"method.pretrain_epochs={words}: no epoch of the contrast is left of "
+            f"trainer.epochs={epochs}; name fewer"
+        )
     if checkpoint is None:
         draft.seconds = draft.get("trainer.epochs") * updates * UPDATE
         draft.notes.append(

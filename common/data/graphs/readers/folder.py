@@ -1,8 +1,9 @@
 """A user's own heterogeneous graph: a folder of small CSV files.
 
 ``nodes.csv`` (``type,count``; the first row is the target type), ``<type>-<type>.csv`` (two
-columns of node numbers from 0), ``features-<type>.csv`` (one row a node, optional),
-``labels.csv`` (``node,class`` of target nodes, optional). First lines without a number are headers.
+columns of node numbers from 0), ``features-<type>.csv`` (one row a node, in order or with its
+number in a first column ``node`` or ``id``; optional), ``labels.csv`` (``node,class`` of target
+nodes, optional; a negative class is unknown). First lines without a number are headers.
 """
 
 import re
@@ -18,10 +19,11 @@ from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import Edges, make_edges, make_graph
 from common.data.graphs.splits import Ids, NodeSplit, draw_splits
 from common.errors import ConfigError, DataError, shown
-from common.own_data.csv_lines import table_rows, to_count
+from common.own_data.csv_lines import is_unknown, table_rows, to_count
 
 SPLIT_SEED = 0
 MOST_VAL, MOST_TEST = 1000, 1000
+NODE_NAMES = ("node", "nodeid", "node_id", "id")  # of the column of their numbers
 MOST_ONE_HOT = 2**26  # 17 GB of weights at width 64
 
 
@@ -126,9 +128,13 @@ def _read_edges(folder: Path, num_nodes: dict[str, int]) -> Edges:
 
 
 def _read_features(path: Path, count: int) -> NDArray[np.float32]:
-    found = [(line, _numbers_in(row)) for line, row in table_rows(path)]
-    if found and found[0][1] is None:
-        del found[0]
+    rows = list(table_rows(path))
+    numbered = False
+    if rows and _numbers_in(rows[0][1]) is None:
+        numbered = rows.pop(0)[1][0].lower() in NODE_NAMES
+    if numbered:
+        rows = _in_order(path, rows, count)
+    found = [(line, _numbers_in(row)) for line, row in rows]
     width = len(found[0][1] or ()) if found else 0
     for line, numbers in found:
         if numbers is None or len(numbers) != width:
@@ -140,6 +146,21 @@ def _read_features(path: Path, count: int) -> NDArray[np.float32]:
         row = int(np.argwhere(~np.isfinite(values))[0][0]) + 1
         raise DataError(f"{path}: row {row} of the numbers holds NaN or infinity")
     return values
+
+
+def _in_order(
+    path: Path, rows: list[tuple[int, list[str]]], count: int
+) -> list[tuple[int, list[str]]]:
+    """Returns the rows in the order of their first cells, the nodes' numbers, without these."""
+    placed: dict[int, tuple[int, list[str]]] = {}
+    for line, (cell, *others) in rows:
+        node = to_count(cell)
+        if node is None or node >= count:
+            raise DataError(f"{path}, line {line}: there is no node {shown(cell)}")
+        if node in placed:
+            raise DataError(f"{path}, line {line}: node {node} has a line already")
+        placed[node] = line, others
+    return [placed[node] for node in sorted(placed)]
 
 
 def _numbers_in(row: list[str]) -> list[float] | None:
@@ -161,7 +182,7 @@ def read_labels(path: Path, count: int) -> tuple[Ids, list[str]]:
         node = to_count(row[0])
         if node is None or node >= count:
             raise DataError(f"{path}, line {line}: there is no target node {shown(row[0])}")
-        if not row[1]:
+        if is_unknown(row[1]):
             continue
         label = names.setdefault(row[1], len(names))
         if labels[node] not in (-1, label):

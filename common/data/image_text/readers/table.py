@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def table_lines(path: Path, lines: Lines, image_column: str, caption_column: str
         dropped = len(listed) - len(false)
         near = _list(where, NEAR_COLUMN, cell.get(NEAR_COLUMN, ""), int)
         split, group = "" if part is None else cells[part].lower(), cell.get(GROUP, "")
-        found.append(Line(cells[image], text, where, split, false, near, dropped, group))
+        name = os.path.normpath(cells[image])  # ./a.jpg is a.jpg
+        found.append(Line(name, text, where, split, false, near, dropped, group))
     return found
 
 

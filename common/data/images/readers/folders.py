@@ -14,6 +14,8 @@ from common.errors import DataError
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
+# Images that are not read.
+OTHER_IMAGES = {".avif", ".heic", ".heif", ".jfif", ".jp2", ".jxl"}
 # What a folder without images may hold in their place, by the ending, and the mend.
 UNREAD = {
     ".npy": "arrays are not read as images, which have 8 bits and 1, 3 or 4 channels; save them as "
@@ -77,7 +79,15 @@ def list_folder(folder: Path, only: list[str] | None = None) -> Listing:
         DataError: Without images.
     """
     starts = [""] if only is None else [name for name in only if (folder / name).is_dir()]
-    found = sorted(pair for start in starts for pair in walk_images(folder / start, start))
+    unread: list[str] = []
+    found = sorted(pair for start in starts for pair in walk_images(folder / start, start, unread))
+    if unread:
+        first = min(unread)
+        warnings.warn(
+            f"{folder}: {len(unread):,} images are left out, such as {first}: "
+            f"{Path(first).suffix} is not read; save them as .jpg",
+            stacklevel=2,
+        )
     if not found:
         files = sorted(folder.rglob("*"))
         for ending, mend in UNREAD.items():
@@ -102,8 +112,13 @@ def composed(folder: str) -> str:
     return unicodedata.normalize("NFC", folder)
 
 
-def walk_images(folder: Path, prefix: str) -> Iterator[tuple[str, int]]:
-    """Yields each image's name below the top folder, and its size; links are followed."""
+def walk_images(
+    folder: Path, prefix: str, unread: list[str] | None = None
+) -> Iterator[tuple[str, int]]:
+    """Yields each image's name below the top folder, and its size; links are followed.
+
+    Names of images in a form that is not read are added to ``unread``.
+    """
     with os.scandir(folder) as entries:
         for entry in entries:
             name = f"{prefix}/{entry.name}" if prefix else entry.name
@@ -113,10 +128,14 @@ def walk_images(folder: Path, prefix: str) -> Iterator[tuple[str, int]]:
                 target = Path(entry.path).resolve()
                 # A link to a folder above would never end.
                 if not folder.resolve().is_relative_to(target):
-                    yield from walk_images(Path(entry.path), name)
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+                    yield from walk_images(Path(entry.path), name, unread)
+                continue
+            suffix = os.path.splitext(entry.name)[1].lower()
+            if suffix in SUFFIXES:
                 if not entry.is_file():  # to open a pipe would wait for ever
                     raise DataError(
                         f"{entry.path}: no file, but a link that leads nowhere or a pipe; remove it"
                     )
                 yield name, entry.stat().st_size
+            elif unread is not None and suffix in OTHER_IMAGES:
+                unread.append(name)

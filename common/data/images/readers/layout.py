@@ -102,7 +102,18 @@ def find_parts(folder: Path) -> dict[str, Part]:
 
 
 def _check_classes(folder: Path, below: list[Path]) -> None:
-    """Raises `DataError` where folders with classes of their own look like splits."""
+    """Raises `DataError` where folders with classes of their own look like splits.
+
+    And where each class has folders of splits.
+    """
+    inner = {child.name for path in below for child in path.iterdir() if child.is_dir()}
+    splits = {split for name in inner for split, names in SPLITS.items() if name.lower() in names}
+    if len(below) > 1 and len(splits) > 1 and len(splits) == len(inner):
+        names = " and ".join(sorted(inner))
+        raise DataError(
+            f"{folder}: {min(below).name} and others hold {names}, which would be mixed; turn the "
+            f"folders about: {min(inner)}/{min(below).name}"
+        )
     alike = sorted(path.name for path in below if SPLIT_LIKE.search(path.name.lower()))
     if len(below) < 2 or len(alike) < FEWEST_SPLITS * len(below):
         return

@@ -157,7 +157,11 @@ def _read_table(path: Path, num_items: int | None, tokens: bool, columns: Column
         places.setdefault(click.user, f"{where}, where user {click.user} begins")
     ordered = [sorted(own, key=itemgetter(0)) for own in actions.values()]
     moved = sum(one != other for one, other in zip(ordered, actions.values(), strict=True))
-    note = f"users whose actions were sorted by {names.time}: {moved:,}" if moved else ""
+    notes = [f"users whose actions were sorted by {names.time}: {moved:,}"] if moved else []
+    repeated = sum(len(own) - len(set(own)) for own in ordered)
+    if repeated:
+        notes.append(f"{repeated:,} lines repeat user, item and {names.time} of another")
+    note = "; ".join(notes)
     if names.time is None:
         sought = "timestamp" if kind_of(path) == "inter" else "of times (data.time=NAME)"
         note = f"no column {sought}: {BY_LINES}"

@@ -1,6 +1,6 @@
 """Plans for tables with a number to predict, and for images or volumes with a number each."""
 
-from common.own_data.csv_files import Column, CsvFile
+from common.own_data.csv_files import PATHS, Column, CsvFile, called
 from common.own_data.csv_lines import SPLIT_WORDS, no_number, split_place
 from common.own_data.draft import Draft, check_batch, fit_batch
 
@@ -95,15 +95,17 @@ def _plan_columns(
         elif column.has_commas:
             name = column.name
             draft.refuse(
-                f"{found.path}: column {name} has commas in its numbers; write 3.5 for 3,5, or "
-                f"data.drop=[{name}]"
+                f"{found.path}: column {name} has commas in its numbers; write 3.5 for 3,5, and "
+                f"10523 for 10,523, or data.drop=[{name}]"
             )
         elif column.numbers is None:
             fewer = 2 <= len(set(column.texts)) <= MOST_VALUES
             (categorical if fewer else dropped).append(column.name)
     out = {*dropped, *draft.get("data.drop"), *(one.name for one in (split, target) if one)}
     if not {column.name for column in found.columns} - out:
-        draft.refuse(f"{found.path}: there is no column to predict from beside dates and names")
+        files = called(dropped, PATHS)
+        hint = f"; if {files[0]} names images, call the column path" if files else ""
+        draft.refuse(f"{found.path}: there is no column to predict from, but dates and names{hint}")
     if categorical:
         why = f"columns of text with at most {MOST_VALUES} values, one column of 0 and 1 a value"
         draft.choose("data.categorical", [*draft.get("data.categorical"), *categorical], why)

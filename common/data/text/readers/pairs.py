@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from common.data.catalogue.root import data_root, require
 from common.data.text.config import TextConfig
 from common.data.text.sets import Texts, TextSet, keep_apart
-from common.errors import DataError
+from common.errors import DataError, shown
 from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers, splits_of
 
 OPEN = "stsb-open"
 STSB_FILE = "text_sts/stsb_open_subset.csv.gz"
 COLUMNS = ("sentence1", "sentence2")
 MEND = "take the line out"
+NO_CLASS = ("-", "?")
 
 
 def own_pairs(config: TextConfig) -> TextSet:
@@ -104,8 +105,24 @@ def read_pairs_table(
     if not classes:
         numbers: NDArray = np.array(read_numbers(path, lines, target, MEND))
         return Texts(texts, numbers, subsets), []
+    check_classes(path, lines, target)
     names, numbers = np.unique(_column(path, lines, target), return_inverse=True)
     return Texts(texts, numbers.astype(np.int64), subsets), names.tolist()
+
+
+def check_classes(path: Path, lines: Lines, name: str) -> None:
+    """Raises `DataError` where a cell of column ``name`` says that no class is known.
+
+    SNLI has a hyphen there, in two lines of a hundred.
+    """
+    place = place_of(path, lines[0][1], name)
+    found = [(number, cells[place]) for number, cells in lines[1:] if cells[place] in NO_CLASS]
+    if found:
+        number, cell = found[0]
+        raise DataError(
+            f"{path}, line {number}: column {name!r} holds {shown(cell)}, which is no class, as "
+            f"{len(found):,} of {len(lines) - 1:,} lines; {MEND.replace('line', 'lines')}"
+        )
 
 
 def split_parts(path: Path, lines: Lines, texts: Texts) -> dict[str, Texts]:

@@ -22,6 +22,7 @@ from common.errors import ConfigError, UsageError
             ("{a: {b: on}}", {"a": {"b": True}}),
             ("???", "???"),
             ("=", "="),
+            ("%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M"),
         ],
         *[
             ("[&a {b: 1}, *a]", [{"b": 1}, {"b": 1}]),

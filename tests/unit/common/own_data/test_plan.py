@@ -665,3 +665,77 @@ def test_decimal_commas_are_said_wherever_a_column_of_numbers_is_missed(tmp_path
     assert "numbers of load text" in refusal(
         "autotcl", write_csv(tmp_path / "one.csv", "when;load", every)
     )
+
+
+def test_commas_between_thousands_are_said_and_so_is_what_else_a_column_holds(tmp_path):
+    first = datetime(2024, 1, 1)
+    for name, cell in (("us", '"1,0{:02},999.5"'), ("de", '"1.0{:02},5"')):
+        rows = [f"{first + timedelta(hours=n)},{cell.format(n % 9)}" for n in range(200)]
+        said = refusal("autotcl", write_csv(tmp_path / f"{name}.csv", "when,load", rows))
+        assert "numbers of load text" in said and "10523 for 10,523" in said
+    rows = [f"{first + timedelta(hours=n)},{n % 9}%" for n in range(200)]
+    path = write_csv(tmp_path / "share.csv", "when,load", rows)
+    assert 'load holds "0%"' in refusal("autotcl", path)
+
+
+def test_a_time_in_numbers_is_no_target_unless_it_is_named(tmp_path):
+    rows = [f"{1_700_000_000 + 60 * n},{n % 7}" for n in range(200)]
+    path = write_csv(tmp_path / "t.csv", "timestamp,load", rows)
+    found = plan("autotcl", path)
+    assert found.recipe.data.targets == ["load"]
+    assert "timestamp" in found.choices["data.targets"].why
+    assert plan("autotcl", path, "data.targets=[timestamp]").recipe.data.targets == ["timestamp"]
+    said = refusal("autotcl", path, "data.targets=[Load]")
+    assert "no column Load; it has timestamp, load" in said
+
+
+def test_several_series_in_one_file_are_not_said_to_be_one_without_dates(tmp_path):
+    dates = (datetime(2024, 1, 1) + timedelta(hours=n) for n in range(200))
+    rows = [f"{date},{site},{place}.5" for date in dates for place, site in enumerate("ab")]
+    said = refusal("autotcl", write_csv(tmp_path / "long.csv", "date,site,load", rows))
+    assert "line 3" in said and "one series a file" in said and "data.date=null" not in said
+
+
+def test_a_class_that_is_not_known_and_a_score_with_a_comma_are_refused(tmp_path):
+    pairs = write_pairs(tmp_path / "snli.csv", "premise,hypothesis,gold_label", "no", "-", "yes")
+    said = refusal("dse", pairs)
+    assert "line 3: column 'gold_label' holds \"-\", which is no class" in said
+    assert plan("simcse", pairs).recipe.data.apart
+    rows = [f"a b {n};c d {n};{n % 5},5" for n in range(60)]
+    path = write_csv(tmp_path / "scores.csv", "sentence1;sentence2;score", rows)
+    assert "numbers of score text" in refusal("dse", path)
+    assert plan("dse", path, "data.classes=true").recipe.method.outputs == 5
+
+
+def test_pairs_are_counted_by_their_column_split(tmp_path):
+    rows = [f"a b {n},c d {n},{n % 5},{('train', 'dev')[n % 4 == 0]}" for n in range(120)]
+    path = write_csv(tmp_path / "split.csv", "sentence1,sentence2,score,split", rows)
+    assert plan("dse", path).choices["data.batch_size"].why == "of 90 pairs"
+    assert plan("simcse", path).choices["data.batch_size"].why == "of 180 texts"
+
+
+def test_words_that_leave_no_epoch_of_the_contrast_are_refused(tmp_path):
+    path = tmp_path / "texts.txt"
+    path.write_text("\n".join(f"text number {n}" for n in range(100)))
+    said = refusal("simcse", path, "trainer.epochs=3", "method.pretrain_epochs=3")
+    assert "method.pretrain_epochs=3: no epoch of the contrast is left" in said
+    assert plan("simcse", path, "trainer.epochs=3", "method.pretrain_epochs=2").recipe
+
+
+def test_splits_within_classes_are_not_mixed(tmp_path):
+    folder = write_images(tmp_path / "mixed", {"cat/train": 9, "cat/test": 3, "dog/train": 9})
+    with pytest.raises(LikewiseError, match=r"cat and others hold test and train.*: test/cat$"):
+        plan("swav", folder)
+
+
+def test_images_in_a_form_that_is_not_read_are_counted(tmp_path):
+    folder = write_images(tmp_path / "images", {"cat": 20, "dog": 20})
+    (folder / "cat" / "IMG_1.HEIC").write_bytes(b"")
+    with pytest.warns(UserWarning, match=r"1 images are left out, such as cat/IMG_1\.HEIC"):
+        assert recognise(folder).splits == {"train": 40}
+
+
+def test_a_folder_of_nodes_without_types_is_told_what_its_files_hold(tmp_path):
+    write_csv(tmp_path / "nodes.csv", "id,x,label", ["0,1.5,a", "1,2.5,b"])
+    said = refusal("meow", tmp_path)
+    assert "nodes.csv: lists no type of nodes; its lines are type,count" in said

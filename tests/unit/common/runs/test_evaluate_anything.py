@@ -104,6 +104,19 @@ def test_labels_of_two_files_that_share_none_are_warned_of(tmp_path):
         as_vectors(train, test, None, 0)
 
 
+def test_tested_rows_of_classes_without_training_rows_are_told(tmp_path):
+    split = np.where(Y == 0, "test", "train")
+    split[np.flatnonzero(Y == 1)[:5]] = "test"
+    with pytest.warns(UserWarning, match="tested rows are of classes without training rows"):
+        as_vectors(wrote(tmp_path / "a.npz", x=X, y=Y, split=split), None, None, 0)
+
+
+def test_decimal_commas_of_vectors_are_told(tmp_path):
+    (tmp_path / "a.csv").write_text("e0;e1;label\n0,5;1,5;a\n1,5;2;b\n3;4,25;a\n")
+    with pytest.raises(DataError, match="commas make the numbers of e0, e1 text"):
+        as_vectors(tmp_path / "a.csv", None, None, 0)
+
+
 def test_a_class_of_one_row_is_trained_on(tmp_path):
     labels = [*Y[:-2], 8, 9]
     with pytest.warns(UserWarning, match="2 of 5 classes have one row alone, which is not tested"):
@@ -128,7 +141,7 @@ def test_parquet_of_papers_embed_is_read(tmp_path):
         ({"x": X[:, 0]}, r"vectors of shape \(90,\)"),
         (
             {"x": np.full_like(X, np.nan)},
-            "vectors: 90 of 90 rows are NaN or infinite, the first is row 0",
+            "vectors: 90 of 90 rows are NaN or infinite, the first is row 1",
         ),
         ({"first": X, "second": X[:9]}, "90 first and 9 second"),
         ({"first": X, "second": X, "scores": Y[:9]}, "90 rows, but 9 scores"),

@@ -55,7 +55,7 @@ def read_inputs(
         return _read_volumes(path, shape, config)
     if not columns:
         raise DataError(f"{path}: the columns of this run have no names; give an .npz with `x`")
-    lines = read_lines(path)
+    lines = read_lines(path, 1)
     header, found = lines[0][1], []
     values: dict[str, set[str]] = {}
     for name in columns:
@@ -90,14 +90,14 @@ def _read_images(
     if path.is_dir():
         names = [os.fsdecode(name) for name in list_folder(path).names]
         return decode_all([path / name for name in names], size), {"ids": np.array(names)}
-    lines = read_lines(path)
+    lines = read_lines(path, 1)
     return decode_all(list_files(path, lines), size), _listed(path, lines, config)
 
 
 def _read_volumes(
     path: Path, shape: tuple[int, ...], config: RegressionConfig
 ) -> tuple[Tensor, dict[str, NDArray[Any]]]:
-    lines = read_lines(path)
+    lines = read_lines(path, 1)
     files = list_files(path, lines)
     volumes = stack_volumes(path, [number for number, _ in lines[1:]], files)
     if volumes.shape[1:] != shape:

@@ -5,6 +5,7 @@ import torch
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import join_links
 from common.data.graphs.module import GraphData
+from common.data.graphs.own import recognise
 from common.data.graphs.readers.folder import read_labels
 from common.errors import ConfigError, DataError
 from common.evaluation.config import EvaluationConfig, evaluation_schema
@@ -51,6 +52,28 @@ def test_a_header_or_a_byte_order_mark_changes_nothing(folder):
     for name in ("nodes.csv", "labels.csv"):
         (folder / name).write_text("\ufeff" + (folder / name).read_text())
     assert load(folder).fingerprint == plain.fingerprint
+
+
+@pytest.mark.parametrize("name", ["node", "ID"])
+def test_features_with_the_numbers_of_nodes_are_put_in_their_order(folder, name):
+    path = folder / "features-author.csv"
+    path.write_text("\n".join(["a,b", *(f"{node}.5,{node * node}" for node in range(9))]))
+    plain = load(folder)
+    rows = [f"{node},{node}.5,{node * node}" for node in (3, 1, 0, 2, 8, 7, 6, 5, 4)]
+    path.write_text("\n".join([f"{name},a,b", *rows]))
+    assert load(folder).fingerprint == plain.fingerprint
+    for broken, said in ((rows[0], "node 3 has a line already"), ("9,1,1", 'there is no node "9"')):
+        path.write_text("\n".join([f"{name},a,b", *rows[:-1], broken]))
+        with pytest.raises(DataError, match=rf"features-author\.csv, line 10: {said}"):
+            load(folder)
+
+
+def test_a_negative_class_is_unknown(folder):
+    path = folder / "labels.csv"
+    with path.open("w") as file:
+        file.writelines(f"{node},{node % 3 - 1}\n" for node in range(60))
+    assert load(folder, labels_per_class=[9]).facts.num_classes == 2
+    assert recognise(folder, "folder").labels == {"paper": [20, 20]}
 
 
 @pytest.mark.parametrize(("link", "said"), [("3,9", "row 60.*9"), ("3,x", 'line 61.*"3".*"x"')])

@@ -61,7 +61,7 @@ def all_captions(found: CaptionedSet) -> list[str]:
 
 def test_lines_with_one_path_are_captions_of_one_image(tmp_path):
     names = write_images(tmp_path)
-    rows = [f"{name}\tsays {n} of {name}" for n in range(2) for name in names]
+    rows = [f"{'./' * n}{name}\tsays {n} of {name}" for n in range(2) for name in names]
     data = build("caption-table", table(tmp_path, rows))
     assert {name: len(part) for name, part in data.set.held_out.items()} == {"val": 2, "test": 2}
     train = data.set.train

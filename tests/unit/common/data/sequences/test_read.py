@@ -76,6 +76,8 @@ def test_what_was_out_of_order_is_sorted_and_said_and_equal_stamps_keep_their_li
     sequences = read_sequences(write(tmp_path, "a.inter", mixed), "own", 9)
     assert lists(sequences) == [[9, 2, 5], [1, 9, 3, 2]]
     assert sequences.note == "users whose actions were sorted by timestamp: 1"
+    sequences = read_sequences(write(tmp_path, "a.inter", mixed + "v\t9\t2\n"), "own", 9)
+    assert sequences.note.endswith("; 1 lines repeat user, item and timestamp of another")
 
 
 @pytest.mark.parametrize(

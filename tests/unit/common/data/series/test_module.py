@@ -1,5 +1,6 @@
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from common.data.series.module import SeriesData
 from common.data.series.sets import cut_sections, time_covariates
 from common.errors import ConfigError, DataError
 from common.evaluation.series_config import ForecastingConfig, SeriesSvmConfig
+from common.runs.loading import read_otherwise
 from tests.recipes import evaluation
 
 SMALL = {"length": 50, "batch_size": 8, "window": 31}
@@ -231,6 +233,27 @@ def test_a_users_series_is_embedded_in_the_runs_units(tmp_path):
     (tmp_path / "short.csv").write_text("date,b\n2020-01-01 00:00,1\n2020-01-01 01:00,2\n")
     with pytest.raises(DataError, match="2 steps, but a window has 31"):
         data.embed_path(LastStep(), tmp_path / "short.csv")
+
+
+def test_another_file_of_a_run_may_have_gaps_and_other_dates(tmp_path):
+    data = make(name="csv", path=csv(tmp_path), batch_size=4, targets=["b"])
+    data.load()
+    whole = data.embed_path(LastStep(), tmp_path / "mine.csv")["embeddings"]
+    dates, values = [], []
+    for line in (tmp_path / "mine.csv").read_text().splitlines()[1:]:
+        date, _, value = line.split(",")
+        dates.append(datetime.fromisoformat(date).strftime("%d/%m/%Y %H:%M"))
+        values.append(value)
+    values[50] = values[49]
+    want = "\n".join(["date,b", *map(",".join, zip(dates, values, strict=True))])
+    (tmp_path / "gap.csv").write_text(want.replace(f"{dates[50]},{values[50]}", f"{dates[50]},"))
+    reading = {"date_format": "%d/%m/%Y %H:%M", "fill": "previous"}
+    read_otherwise(SimpleNamespace(data=data), reading, tmp_path / "gap.csv")
+    found = data.embed_path(LastStep(), tmp_path / "gap.csv")["embeddings"]
+    assert np.array_equal(found[:20], whole[:20]) and np.array_equal(found[21:], whole[21:])
+    assert np.array_equal(found[20, -1], whole[19, -1])
+    with pytest.raises(ConfigError, match='fill="lin"'):
+        read_otherwise(SimpleNamespace(data=data), {"fill": "lin"}, tmp_path / "gap.csv")
 
 
 def test_columns_that_are_read_apart_follow_each_other(tmp_path):

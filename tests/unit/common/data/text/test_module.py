@@ -1,3 +1,6 @@
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +10,8 @@ from common.data.text.config import TextConfig
 from common.data.text.module import TextData
 from common.data.text.sets import Texts, TextSet
 from common.errors import ConfigError
+from common.runs.encoders import _embed_texts
+from common.runs.vector_files import as_vectors
 
 WORDS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh")
 
@@ -111,3 +116,12 @@ def test_a_file_of_texts_is_embedded_line_by_line(tmp_path):
     found = build().embed_path(Counts(), path)
     assert found["ids"].tolist() == ["b a", "c"]
     assert found["embeddings"].tolist() == [[4, 5], [3, 6]]
+
+
+def test_pairs_with_scores_are_measured_by_a_runs_encoder(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("sentence1,sentence2,score\na,a,5\nb a,c,1\nc,b,3\n")
+    encode = partial(_embed_texts, SimpleNamespace(data=build()), Counts())
+    found = as_vectors(path, None, encode, 0)
+    assert found.sentences and found.pairs.scores.tolist() == [5, 1, 3]
+    assert found.pairs.first.x.tolist() == [[3, 4], [4, 5], [3, 6]]
