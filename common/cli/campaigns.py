@@ -141,7 +141,11 @@ def sweep_command(
     from common.runs.campaign import run_campaign, submit_campaign
 
     def run(part: Sweep, show: Callable[[list[Record]], None]) -> None:
-        run_campaign(part.campaign, runs, results, deadline, console, show)
+        run_campaign(part.campaign, runs, results, deadline, console, show, check)
+
+    def check(record: Record) -> None:
+        if metric is not None and len(references) == 1:  # another recipe may have it
+            full_name(metric, side_by_side([record]))
 
     def show(records: list[Record]) -> None:
         show_trials(made, records, metric, console)

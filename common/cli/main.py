@@ -207,7 +207,8 @@ def try_command(
         str | None,
         typer.Option(metavar="NAME", help="Write a function, on images, as a new paper."),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=0, help="How many processes train.")] = 2,
+    jobs: Annotated[int, typer.Option(min=1, help="How many processes train.")] = 2,
+    helps: Annotated[bool, typer.Option("--helps", hidden=True)] = False,
 ) -> None:
     """Checks a loss of yours, trains it, and shows how it differs from its rivals.
 
@@ -217,6 +218,7 @@ def try_command(
     from common.cli.trying import try_loss
 
     words = settings or []
+    jobs = 0 if helps else jobs
     try_loss(loss, words, bench, only_checks, seeds, budget, runs, results, save, jobs, console)
 
 
@@ -378,6 +380,8 @@ def _published(
             raise UsageError(f"{source}: no run folder; for published weights add --weights FILE")
         open_run(Path(source))
         return None
+    if os.path.isfile(source) and not source.endswith(".json"):
+        raise UsageError(f"--weights {weights}: is for PAPER/RECIPE, and {source} is a file")
     recipe = load_recipe_or_record(source, overrides)
     if not weights.is_file():
         says = f"papers/{recipe.paper}/README.md says under Commands which ones it reads"

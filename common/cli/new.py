@@ -117,7 +117,7 @@ def scaffold(
     Raises:
         UsageError: The name is no module name or taken, or ``root`` is no checkout.
     """
-    _check(name, root)
+    check_name(name, root)
     words = {
         "name": name,
         "class_name": "".join(part.capitalize() for part in name.split("_")),
@@ -149,7 +149,8 @@ def scaffold(
     return [root / path for path in files]
 
 
-def _check(name: str, root: Path) -> None:
+def check_name(name: str, root: Path = SOURCE_ROOT) -> None:
+    """Raises `UsageError` as `scaffold` does."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise UsageError(f"{name!r} is no name for a paper: small letters, digits and _ only")
     if not (root / "pyproject.toml").exists() or not (root / "tests").is_dir():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from common.cli.compare import print_block, records_of
-from common.cli.new import TriedLoss, scaffold
+from common.cli.new import TriedLoss, check_name, scaffold
 from common.config.checkout import SOURCE_ROOT, is_checkout
 from common.config.console import plain_table, print_table
 from common.config.yaml_io import parse_overrides
@@ -88,6 +88,9 @@ def try_loss(
     own, found = read_own_loss(word, parse_overrides(list(settings))), read_bench(bench)
     if save is not None and (own.is_module or bench != "images"):
         raise UsageError(f"--save {save}: makes a paper of a function, on images, alone")
+    if save is not None:
+        check_name(save)
+        _check_settings(own)
     pilots = found.own_pilots(own)
     if jobs:
         _show_checks(replace(own, has_labels=bench == "images"), pilots, console)
@@ -146,14 +149,18 @@ def _save(own: "OwnLoss", word: str, lr: float, name: str | None, console: Conso
 
     file, _, function = word.rpartition(":")
     settings = own.all_settings
-    for key, value in settings.items():
+    source = Path(file).expanduser().read_text(encoding="utf-8")
+    tried = TriedLoss(source, function, settings, own.takes_labels, lr, case_of_loss(own))
+    scaffold(name, console, tried=tried)
+
+
+def _check_settings(own: "OwnLoss") -> None:
+    """Raises `UsageError` where a loss has a setting that a paper's recipe cannot have."""
+    for key, value in own.all_settings.items():
         if not isinstance(value, bool | int | float | str) or key in RESERVED:
             raise UsageError(
                 f"{own.name}: {key}={value!r}: no recipe takes it; rename the argument"
             )
-    source = Path(file).expanduser().read_text(encoding="utf-8")
-    tried = TriedLoss(source, function, settings, own.takes_labels, lr, case_of_loss(own))
-    scaffold(name, console, tried=tried)
 
 
 def _show_checks(own: "OwnLoss", pilots: Campaign, console: Console) -> None:
@@ -186,7 +193,7 @@ def _run(
 
     Helpers take the runs that no other process is at, and this one those that they leave.
     """
-    words = [*COMMAND, *sys.argv[1:], "--jobs", "0"]
+    words = [*COMMAND, *sys.argv[1:], "--helps"]
     helpers = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for _ in range(jobs - 1)]
     try:
         records, failed = _pass(campaign, runs, deadline, console)

@@ -112,7 +112,8 @@ def read_evaluation(path: Path) -> Evaluation:
         known = Evaluation.__dataclass_fields__
         return Evaluation(**{name: value for name, value in values.items() if name in known})
     except OSError as error:
-        raise DataError(f"{path}: no result of papers evaluate: {error.strerror}") from None
+        mend = "; papers evaluate writes one with --out FILE.json" if path.is_dir() else ""
+        raise DataError(f"{path}: no result of papers evaluate: {error.strerror}{mend}") from None
     except (AttributeError, ValueError, TypeError) as error:
         raise DataError(f"{path}: no result of papers evaluate: {error}") from None
 

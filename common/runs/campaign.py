@@ -34,6 +34,7 @@ def run_campaign(
     deadline: float | None,
     console: Console,
     show: Callable[[list[Record]], None] = lambda records: None,
+    check: Callable[[Record], None] = lambda record: None,
 ) -> None:
     """Works through ``campaign`` until it is done or the budget is spent.
 
@@ -48,6 +49,7 @@ def run_campaign(
         deadline: `time.monotonic` value after which nothing goes on.
         console: Where to tell.
         show: Takes the records of the complete runs when nothing more is run.
+        check: Takes each record as soon as it is there; what it raises ends the campaign.
 
     Raises:
         LikewiseError: After all others have run, if some runs failed; names them. A `UsageError`
@@ -62,6 +64,7 @@ def run_campaign(
             console.print(f"budget spent before {label}; run the same command to go on")
             break
         if done := _take_complete(recipe, label, runs, results, console):
+            check(done)
             complete.append(done)
             continue
         if recipe.hash() in refused:
@@ -88,6 +91,7 @@ def run_campaign(
             continue
         if record is not None:
             _file(record, results, console)
+            check(record)
             complete.append(record)
     if complete:
         show(complete)

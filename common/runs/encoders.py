@@ -442,6 +442,8 @@ def _on_images(
     form: dict[str, Any] = {"test_resize": round(SIZE * 8 / 7), "test_crop": SIZE}
     images = ImageData(ImageConfig(**place, holdout=0.0, skip_unreadable=skip, **form), seed)
     images.load()
+    if (number := sum(map(len, images.set.values()))) < 2:
+        raise DataError(f"{data}: {number} image; two and more are needed")
     left_out = images.describe().partition("; views")[0].partition("; left out ")[2]
     if left_out:
         warnings.warn(f"{data}: left out {left_out}", stacklevel=2)

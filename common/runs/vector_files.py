@@ -191,7 +191,13 @@ def as_vectors(path: Path, tested: Path | None, encode: Encode | None, seed: int
     arrays = _known_arrays(path)
     if tested is not None:
         both = [_rows(path, arrays, encode), _rows(tested, _known_arrays(tested), encode)]
+        _check_columns(path, tested)
         train, test = _numbered_alike(both)
+        if train.x.shape[1] != test.x.shape[1]:
+            raise DataError(
+                f"{tested}: vectors of {test.x.shape[1]} numbers, where {path} has some of "
+                f"{train.x.shape[1]}"
+            )
         if len(test.known) and not np.isin(test.known, train.known).any():
             warnings.warn(f"{tested}: no label of it is a label of {path}", stacklevel=2)
         return Vectors(test, *validated(train))
@@ -199,6 +205,24 @@ def as_vectors(path: Path, tested: Path | None, encode: Encode | None, seed: int
     names = (*TEXTS, *sum(SIDES, ()))
     texts = encode is not None and any(arrays[n].dtype.kind in "US" for n in names if n in arrays)
     return replace(found, sentences=texts)
+
+
+def _check_columns(path: Path, tested: Path) -> None:
+    """Raises `DataError` where two CSV files have other columns of numbers, or another order."""
+    if not all(each.suffix.lower() in (".csv", ".tsv") for each in (path, tested)):
+        return
+    names, others = (
+        [name for name in next(table_rows(each))[1] if name.lower() not in KNOWN]
+        for each in (path, tested)
+    )
+    if len(names) != len(others):
+        return  # their vectors differ in length, or one has a column that is not read
+    for name, other in zip(names, others, strict=True):
+        if name != other:
+            raise DataError(
+                f"{tested}: has {shown(other)} where {path} has {shown(name)}; both need the same "
+                "columns in the same order"
+            )
 
 
 def _known_arrays(path: Path) -> Arrays:

@@ -154,3 +154,14 @@ def test_a_metric_of_another_split_is_told_before_any_trial(monkeypatch):
 def test_a_metric_that_no_trial_has_is_told(said):
     with pytest.raises(UsageError, match="val/knn_top1"):
         said(["optimizer.lr=0.1,0.2"], lambda recipe: 0.5, name="val/map")
+
+
+def test_a_metric_that_a_trial_lacks_is_told_after_the_first(make_record, monkeypatch):
+    def run(campaign, runs, results, deadline, console, show, check):
+        check(make_record(metrics={"val/knn_top1": 0.5}))
+
+    monkeypatch.setattr("common.runs.campaign.run_campaign", run)
+    words = ["swav/quick", "optimizer.lr=0.1,0.2"]
+    with pytest.raises(UsageError, match="--metric foo: no run has it; known: val/knn_top1"):
+        sweep_command(words, metric="foo")
+    sweep_command(words, metric="knn_top1")

@@ -140,6 +140,19 @@ def test_checks_that_can_be_made_are_shown_before_the_loss_is_refused(tmp_path):
     assert "order of the batch" in console.file.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("name", "settings", "said"),
+    [("swav", {}, "swav exists already"), ("tried", {"width": 3}, "width=3: no recipe takes it")],
+)
+def test_what_cannot_be_saved_is_told_before_any_check(name, settings, said, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("def loss(z1, z2, width=2):\n    return width * (z1 - z2).square().sum()\n")
+    console, words = Console(file=io.StringIO()), [f"{key}={settings[key]}" for key in settings]
+    with pytest.raises(UsageError, match=said):
+        try_loss(f"{path}:loss", words, "images", False, 3, None, tmp_path, None, name, 1, console)
+    assert console.file.getvalue() == ""
+
+
 def test_settings_and_file_tell_trials_apart_and_pilots_and_seeds_share_a_group(mine):
     found = read_bench("images")
     warm, cold = (read_own_loss(mine, {"temperature": one}) for one in (0.5, 0.1))
@@ -376,4 +389,4 @@ def test_helpers_are_waited_for_and_what_they_leave_is_done(asked, records, monk
     passes = (lambda show: show(records[:2]), lambda show: show(records[:5]))
     found = trying._run(asked(*passes), None, None, 2, Console(file=io.StringIO()))
     assert found == records[:5]
-    assert (tmp_path / "said").read_text() == "try mine.py:loss --jobs 0"
+    assert (tmp_path / "said").read_text() == "try mine.py:loss --helps"

@@ -165,14 +165,14 @@ def stage(monkeypatch, tmp_path, console):
     recipes = [load_recipe("swav/quick", [f"seed={seed}"]) for seed in range(3)]
     done = []
 
-    def play(act, deadline=None, also=(), results=tmp_path / "results", show=len):
+    def play(act, deadline=None, also=(), results=tmp_path / "results", show=len, **checks):
         def start(recipe, root, _console, _deadline=None):
             done.append(recipe.seed)
             return act(recipe)
 
         monkeypatch.setattr(campaign, "start_run", start)
         campaign_ = Campaign("c", [*recipes, *also])
-        run_campaign(campaign_, tmp_path / "runs", results, deadline, console, show)
+        run_campaign(campaign_, tmp_path / "runs", results, deadline, console, show, **checks)
 
     return play, done
 
@@ -201,6 +201,17 @@ def test_its_records_are_shown_before_failures_are_told(stage, tmp_path, console
     with pytest.raises(LikewiseError, match="1 failed"):
         play(act, show=shown.extend)
     assert sorted(record.seed for record in shown) == [0, 1]
+
+
+def test_what_a_record_lacks_ends_a_campaign_at_the_first(stage):
+    play, done = stage
+
+    def check(record):
+        raise UsageError("no run has it")
+
+    with pytest.raises(UsageError, match="no run has it"):
+        play(lambda recipe: record_of(recipe, recipe.seed), check=check)
+    assert done == [0]
 
 
 def test_a_run_is_called_by_the_words_that_not_all_runs_have(tmp_path, console):

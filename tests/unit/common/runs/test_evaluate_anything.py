@@ -111,6 +111,26 @@ def test_tested_rows_of_classes_without_training_rows_are_told(tmp_path):
         as_vectors(wrote(tmp_path / "a.npz", x=X, y=Y, split=split), None, None, 0)
 
 
+def test_tested_vectors_have_the_columns_of_the_others(tmp_path):
+    train = csv_of(tmp_path / "a.csv", e0=X[:, 0], e1=X[:, 1], e2=X[:, 2], label=Y)
+    narrow = csv_of(tmp_path / "b.csv", e0=X[:, 0], e1=X[:, 1], label=Y)
+    with pytest.raises(
+        DataError, match=r"b\.csv: vectors of 2 numbers, where .*a\.csv has some of 3"
+    ):
+        as_vectors(train, narrow, None, 0)
+    turned = csv_of(tmp_path / "c.csv", label=Y, e1=X[:, 1], e0=X[:, 0], e2=X[:, 2])
+    with pytest.raises(DataError, match=r'c\.csv: has "e1" where .*a\.csv has "e0"'):
+        as_vectors(train, turned, None, 0)
+
+
+def test_one_image_is_not_measured(tmp_path):
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(tmp_path / "images" / "a.png")
+    (tmp_path / "f.py").write_text("def f(x): return x.flatten(1)[:, ::99]\n")
+    said = CliRunner().invoke(app, ["evaluate", f"{tmp_path}/f.py:f", f"{tmp_path}/images"])
+    assert "images: 1 image; two and more are needed" in str(said.exception)
+
+
 def test_decimal_commas_of_vectors_are_told(tmp_path):
     (tmp_path / "a.csv").write_text("e0;e1;label\n0,5;1,5;a\n1,5;2;b\n3;4,25;a\n")
     with pytest.raises(DataError, match="commas make the numbers of e0, e1 text"):
