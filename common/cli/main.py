@@ -380,7 +380,7 @@ def _published(
             raise UsageError(f"{source}: no run folder; for published weights add --weights FILE")
         open_run(Path(source))
         return None
-    if os.path.isfile(source) and not source.endswith(".json"):
+    if os.path.isfile(source) and not source.endswith((".json", ".yaml", ".yml")):
         raise UsageError(f"--weights {weights}: is for PAPER/RECIPE, and {source} is a file")
     recipe = load_recipe_or_record(source, overrides)
     if not weights.is_file():

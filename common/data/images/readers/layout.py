@@ -98,22 +98,12 @@ def find_parts(folder: Path) -> dict[str, Part]:
         return parts
     if not shards:
         _check_classes(folder, below)
+        _check_within(folder, sorted(below))
     return {"train": shards or folder}
 
 
 def _check_classes(folder: Path, below: list[Path]) -> None:
-    """Raises `DataError` where folders with classes of their own look like splits.
-
-    And where each class has folders of splits.
-    """
-    inner = {child.name for path in below for child in path.iterdir() if child.is_dir()}
-    splits = {split for name in inner for split, names in SPLITS.items() if name.lower() in names}
-    if len(below) > 1 and len(splits) > 1 and len(splits) == len(inner):
-        names = " and ".join(sorted(inner))
-        raise DataError(
-            f"{folder}: {min(below).name} and others hold {names}, which would be mixed; turn the "
-            f"folders about: {min(inner)}/{min(below).name}"
-        )
+    """Raises `DataError` where folders with classes of their own look like splits."""
     alike = sorted(path.name for path in below if SPLIT_LIKE.search(path.name.lower()))
     if len(below) < 2 or len(alike) < FEWEST_SPLITS * len(below):
         return
@@ -122,6 +112,23 @@ def _check_classes(folder: Path, below: list[Path]) -> None:
         raise DataError(
             f"{folder}: {', '.join(alike)} would be read as classes; name splits train/, val/ "
             f"and test/, and take {others[0] if others else 'other folders'} out"
+        )
+
+
+def _check_within(folder: Path, classes: list[Path]) -> None:
+    """Raises `DataError` where each class holds folders of splits, and nothing else."""
+    known = {name for names in SPLITS.values() for name in names}
+    found: set[str] = set()
+    for path in classes:
+        with os.scandir(path) as entries:
+            inner = {entry.name for entry in entries if entry.is_dir()}
+        if not inner or not {name.lower() for name in inner} <= known:
+            return
+        found |= inner
+    if len(classes) > 1 and len(found) > 1:
+        raise DataError(
+            f"{folder}: {classes[0].name} and others hold {' and '.join(sorted(found))}, which "
+            f"would be mixed; turn the folders about: {min(found)}/{classes[0].name}"
         )
 
 
