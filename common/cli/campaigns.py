@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -141,11 +142,9 @@ def sweep_command(
     from common.runs.campaign import run_campaign, submit_campaign
 
     def run(part: Sweep, show: Callable[[list[Record]], None]) -> None:
+        asked = metric if len(references) == 1 else None  # else another recipe may have it
+        check = partial(_require, asked)
         run_campaign(part.campaign, runs, results, deadline, console, show, check)
-
-    def check(record: Record) -> None:
-        if metric is not None and len(references) == 1:  # another recipe may have it
-            full_name(metric, side_by_side([record]))
 
     def show(records: list[Record]) -> None:
         show_trials(made, records, metric, console)
@@ -156,6 +155,12 @@ def sweep_command(
         _run_guided(guide, references[0], space, len(made.trials), metric, run)
     else:
         run(made, show)
+
+
+def _require(metric: str | None, record: Record) -> None:
+    """Raises `UsageError` where a trial does not have the metric that the best is chosen by."""
+    if metric is not None:
+        full_name(metric, side_by_side([record]))
 
 
 def _sorted_words(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -86,11 +86,8 @@ def try_loss(
     from common.runs.trial import best_rate, read_bench
 
     own, found = read_own_loss(word, parse_overrides(list(settings))), read_bench(bench)
-    if save is not None and (own.is_module or bench != "images"):
-        raise UsageError(f"--save {save}: makes a paper of a function, on images, alone")
     if save is not None:
-        check_name(save)
-        _check_settings(own)
+        _check_save(own, save, bench)
     pilots = found.own_pilots(own)
     if jobs:
         _show_checks(replace(own, has_labels=bench == "images"), pilots, console)
@@ -154,8 +151,11 @@ def _save(own: "OwnLoss", word: str, lr: float, name: str | None, console: Conso
     scaffold(name, console, tried=tried)
 
 
-def _check_settings(own: "OwnLoss") -> None:
-    """Raises `UsageError` where a loss has a setting that a paper's recipe cannot have."""
+def _check_save(own: "OwnLoss", name: str, bench: str) -> None:
+    """Raises `UsageError` where a loss, its settings or ``name`` cannot become a paper's."""
+    if own.is_module or bench != "images":
+        raise UsageError(f"--save {name}: makes a paper of a function, on images, alone")
+    check_name(name)
     for key, value in own.all_settings.items():
         if not isinstance(value, bool | int | float | str) or key in RESERVED:
             raise UsageError(

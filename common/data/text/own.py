@@ -195,13 +195,13 @@ def _plan_target(found: CsvFile, draft: Draft) -> Column | None:
 
 def _check_target(found: CsvFile, target: Column, draft: Draft) -> None:
     """Notes an obstacle where scores have commas, or where a class is not known."""
-    from common.data.text.readers.pairs import check_classes
+    from common.data.text.readers.pairs import refuse_unlabelled
 
     if target.has_commas and "data.classes" not in draft.words:
         draft.refuse(f"{found.path}: {found.commas}, or data.classes=true reads classes")
     elif draft.get("data.classes"):
         try:
-            check_classes(found.path, found.lines, target.name)
+            refuse_unlabelled(found.path, found.lines, target.name)
         except DataError as error:
             draft.refuse(str(error))
 

@@ -105,12 +105,12 @@ def read_pairs_table(
     if not classes:
         numbers: NDArray = np.array(read_numbers(path, lines, target, MEND))
         return Texts(texts, numbers, subsets), []
-    check_classes(path, lines, target)
+    refuse_unlabelled(path, lines, target)
     names, numbers = np.unique(_column(path, lines, target), return_inverse=True)
     return Texts(texts, numbers.astype(np.int64), subsets), names.tolist()
 
 
-def check_classes(path: Path, lines: Lines, name: str) -> None:
+def refuse_unlabelled(path: Path, lines: Lines, name: str) -> None:
     """Raises `DataError` where a cell of column ``name`` says that no class is known.
 
     SNLI has a hyphen there, in two lines of a hundred.
