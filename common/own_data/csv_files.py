@@ -11,7 +11,14 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from common.errors import shown
-from common.own_data.csv_lines import Lines, read_lines, table_rows, to_number
+from common.own_data.csv_lines import (
+    COMMAS,
+    Lines,
+    is_comma_number,
+    read_lines,
+    table_rows,
+    to_number,
+)
 
 TIME_NAMES = ("date", "datetime", "time", "timestamp")
 # How dates are written; null: ISO 8601. Day and month first are told apart by the days above 12.
@@ -24,8 +31,6 @@ DATE_FORMATS = (
     "%d.%m.%Y %H:%M",
     "%d.%m.%Y",
 )
-# 1,002,999 and 1,010.5, or 1.010,5.
-THOUSANDS = re.compile(r"[-+]?\d{1,3}((,\d{3})+(\.\d+)?|(\.\d{3})+,\d+)")
 LOOKED_AT = 20  # cells of a column that may hold dates
 # What columns are called, in small letters alone: "Image path" is imagepath.
 PATHS = ("filepath", "filename", "path", "file", "image", "imagepath", "imagefile")
@@ -73,7 +78,7 @@ class Column:
     @property
     def has_commas(self) -> bool:
         """Whether it would have numbers without commas: for points, or between thousands."""
-        return self.numbers is None and bool(self.texts) and all(map(_is_number, self.texts))
+        return self.numbers is None and bool(self.texts) and all(map(is_comma_number, self.texts))
 
     @property
     def is_clock(self) -> bool:
@@ -136,17 +141,11 @@ class CsvFile:
     def commas(self) -> str:
         """What to say of numbers with decimal commas, "" where there are none."""
         names = ", ".join(one.name for one in self.columns if one.has_commas)
-        mend = "write 3.5 for 3,5, and 10523 for 10,523"
-        return f"commas make the numbers of {names} text; {mend}" if names else ""
+        return f"commas make the numbers of {names} text; {COMMAS}" if names else ""
 
     def column(self, name: str) -> Column | None:
         """Returns the column ``name``, or None."""
         return next((column for column in self.columns if column.name == name), None)
-
-
-def _is_number(text: str) -> bool:
-    """Tells whether a cell holds a number, perhaps with a decimal comma or between thousands."""
-    return THOUSANDS.fullmatch(text) is not None or to_number(text.replace(",", ".")) is not None
 
 
 def called(columns: Iterable[str], names: Iterable[str]) -> list[str]:

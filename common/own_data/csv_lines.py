@@ -23,6 +23,9 @@ SPLIT_WORDS |= dict.fromkeys(("test", "testing"), "test")
 Lines = list[tuple[int, list[str]]]
 # What stands in a cell without a value, in small letters.
 MISSING = ("", "?", "-", "n/a", "na", "nan", "none", "null")
+# 1,002,999 and 1,010.5, or 1.010,5.
+THOUSANDS = re.compile(r"[-+]?\d{1,3}((,\d{3})+(\.\d+)?|(\.\d{3})+,\d+)")
+COMMAS = "write 3.5 for 3,5, and 10523 for 10,523"  # how numbers with commas are mended
 GREATEST = 3.4028234e38  # of float32, in which numbers are trained on
 # What a file raises that cannot be read, a gzipped one too.
 _FAULTS = (OSError, EOFError, UnicodeDecodeError, zlib.error)
@@ -177,6 +180,11 @@ def to_number(cell: str) -> float | None:
     except ValueError:
         return None
     return value if -GREATEST <= value <= GREATEST else None
+
+
+def is_comma_number(cell: str) -> bool:
+    """Tells whether a cell holds a number, perhaps with a decimal comma or between thousands."""
+    return THOUSANDS.fullmatch(cell) is not None or to_number(cell.replace(",", ".")) is not None
 
 
 def to_count(cell: str) -> int | None:

@@ -19,8 +19,8 @@ from common.training.selection import best_state
 
 ACTIONS = "users' actions"
 # Settings that are no columns of a user's actions, and the data that they are for.
-READ_BY = {"skip_unreadable": "images", "date": "a series", "date_format": "a series"}
-READ_BY["fill"] = READ_BY["date"]
+READ_BY = {"skip_unreadable": "images"}
+READ_BY |= dict.fromkeys(("date", "date_format", "fill"), "a series")
 
 
 class Loaded(NamedTuple):

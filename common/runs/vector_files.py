@@ -15,7 +15,14 @@ from torch import Tensor
 from common.data.catalogue.packers.arrays import BROKEN, why_broken
 from common.errors import DataError, shown
 from common.evaluation.vectors import Part, Partners, ScoredPairs, Vectors, validated
-from common.own_data.csv_lines import SPLIT_WORDS, read_lines, table_rows, to_number
+from common.own_data.csv_lines import (
+    COMMAS,
+    SPLIT_WORDS,
+    is_comma_number,
+    read_lines,
+    table_rows,
+    to_number,
+)
 
 Arrays = dict[str, NDArray[Any]]
 Encode = Callable[[NDArray[Any]], Tensor]
@@ -103,12 +110,12 @@ def _csv(path: Path) -> Arrays:
     commas = [n for n, x in found.items() if n not in KNOWN and x.dtype.kind == "U" and _commas(x)]
     if commas and not {*found} & {*VECTORS, *TEXTS, *sum(SIDES, ())}:
         names = ", ".join(commas[:5])
-        raise DataError(f"{path}: commas make the numbers of {names} text; write 3.5 for 3,5")
+        raise DataError(f"{path}: commas make the numbers of {names} text; {COMMAS}")
     return _joined(path, found, lambda row: f"line {lines[row + 1][0]}")
 
 
 def _commas(cells: NDArray[Any]) -> bool:
-    return all(to_number(cell.replace(",", ".")) is not None for cell in cells.tolist())
+    return all(map(is_comma_number, cells.tolist()))
 
 
 def _joined(path: Path, columns: Arrays, place: Callable[[int], str]) -> Arrays:

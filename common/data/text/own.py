@@ -7,7 +7,7 @@ import numpy as np
 
 from common.errors import DataError
 from common.own_data.csv_files import CLASSES, SCORES, Column, CsvFile, called, pair_columns
-from common.own_data.csv_lines import SPLIT_WORDS, no_number, split_place, text_lines
+from common.own_data.csv_lines import no_number, splits_of, text_lines
 from common.own_data.draft import Draft, check_batch, fit_batch, span
 
 # What `quick` of SimCSE takes to learn: updates of masked words, then of the contrast.
@@ -102,7 +102,8 @@ def plan_pairs(found: CsvFile, draft: Draft) -> None:
     columns = _plan_columns(found, draft)
     if not columns:
         return
-    trained = [part in (None, "train") for part in _parts(found)]
+    parts = splits_of(found.path, found.lines)
+    trained = [part == "train" for part in parts or ["train"] * found.rows]
     lengths = [
         len(text.split())
         for column in columns
@@ -128,14 +129,6 @@ def plan_pairs(found: CsvFile, draft: Draft) -> None:
         return
     _check_target(found, target, draft)
     _plan_batches(found.path, lengths[: sum(trained)], "pairs", draft, 0 if split else None)
-
-
-def _parts(found: CsvFile) -> list[str | None]:
-    """Returns what column ``split`` says of each line, None without one or for another word."""
-    place = split_place([column.name for column in found.columns])
-    if place is None:
-        return [None] * found.rows
-    return [SPLIT_WORDS.get(cells[place].lower(), "") for _, cells in found.lines[1:]]
 
 
 def _plan_columns(found: CsvFile, draft: Draft) -> list[Column]:

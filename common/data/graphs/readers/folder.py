@@ -19,11 +19,12 @@ from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import Edges, make_edges, make_graph
 from common.data.graphs.splits import Ids, NodeSplit, draw_splits
 from common.errors import ConfigError, DataError, shown
+from common.own_data.csv_files import called
 from common.own_data.csv_lines import is_unknown, table_rows, to_count
 
 SPLIT_SEED = 0
 MOST_VAL, MOST_TEST = 1000, 1000
-NODE_NAMES = ("node", "nodeid", "node_id", "id")  # of the column of their numbers
+NODE_NAMES = ("node", "nodeid", "id")  # of the column of their numbers
 MOST_ONE_HOT = 2**26  # 17 GB of weights at width 64
 
 
@@ -129,11 +130,10 @@ def _read_edges(folder: Path, num_nodes: dict[str, int]) -> Edges:
 
 def _read_features(path: Path, count: int) -> NDArray[np.float32]:
     rows = list(table_rows(path))
-    numbered = False
     if rows and _numbers_in(rows[0][1]) is None:
-        numbered = rows.pop(0)[1][0].lower() in NODE_NAMES
-    if numbered:
-        rows = _in_order(path, rows, count)
+        _, header = rows.pop(0)
+        if called(header[:1], NODE_NAMES):
+            rows = _in_order(path, rows, count)
     found = [(line, _numbers_in(row)) for line, row in rows]
     width = len(found[0][1] or ()) if found else 0
     for line, numbers in found:

@@ -9,6 +9,7 @@ folder/...                    anything else is one split
 
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -85,7 +86,7 @@ def find_parts(folder: Path) -> dict[str, Part]:
     parts: dict[str, Part] = {}
     num_named = 0
     for split, names in SPLITS.items():
-        named = sorted(path for path in below if ENDING.sub("", path.name.lower()) in names)
+        named = sorted(path for path in below if _is_called(path.name, names))
         pattern = f"(?:^|[^a-z])(?:{'|'.join(names)})"
         own = [path for path in shards if re.search(pattern, path.stem.lower())]
         num_named += bool(named)
@@ -100,6 +101,10 @@ def find_parts(folder: Path) -> dict[str, Part]:
         _check_classes(folder, below)
         _check_within(folder, sorted(below))
     return {"train": shards or folder}
+
+
+def _is_called(folder: str, names: Collection[str]) -> bool:
+    return ENDING.sub("", folder.lower()) in names
 
 
 def _check_classes(folder: Path, below: list[Path]) -> None:
@@ -122,7 +127,7 @@ def _check_within(folder: Path, classes: list[Path]) -> None:
     for path in classes:
         with os.scandir(path) as entries:
             inner = {entry.name for entry in entries if entry.is_dir()}
-        if not inner or not {name.lower() for name in inner} <= known:
+        if not inner or not all(_is_called(name, known) for name in inner):
             return
         found |= inner
     if len(classes) > 1 and len(found) > 1:

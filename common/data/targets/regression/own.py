@@ -1,7 +1,7 @@
 """Plans for tables with a number to predict, and for images or volumes with a number each."""
 
 from common.own_data.csv_files import PATHS, Column, CsvFile, called
-from common.own_data.csv_lines import SPLIT_WORDS, no_number, split_place
+from common.own_data.csv_lines import COMMAS, SPLIT_WORDS, no_number, split_place
 from common.own_data.draft import Draft, check_batch, fit_batch
 
 MOST_VALUES = 20  # of a column of text that becomes columns of 0 and 1
@@ -95,8 +95,8 @@ def _plan_columns(
         elif column.has_commas:
             name = column.name
             draft.refuse(
-                f"{found.path}: column {name} has commas in its numbers; write 3.5 for 3,5, and "
-                f"10523 for 10,523, or data.drop=[{name}]"
+                f"{found.path}: column {name} has commas in its numbers; {COMMAS}, or "
+                f"data.drop=[{name}]"
             )
         elif column.numbers is None:
             fewer = 2 <= len(set(column.texts)) <= MOST_VALUES

@@ -121,7 +121,7 @@ def refuse_unlabelled(path: Path, lines: Lines, name: str) -> None:
         number, cell = found[0]
         raise DataError(
             f"{path}, line {number}: column {name!r} holds {shown(cell)}, which is no class, as "
-            f"{len(found):,} of {len(lines) - 1:,} lines; {MEND.replace('line', 'lines')}"
+            f"{len(found):,} of {len(lines) - 1:,} lines; take the lines out"
         )
 
 
