@@ -68,10 +68,12 @@ def collect_changes(
     """Adds to ``into`` each dotted key where ``value`` differs in what can change a result.
 
     With ``frozen`` the keys and values are those that hashes know. A dataclass in a list, or where
-    the default has none, is known by its class attribute ``hashed_as``.
+    the default has none, is known by its class attribute ``hashed_as``. A field that ``default``
+    lacks, as a protocol that the paper does not declare, has the default of its own class.
     """
     for entry in fields(value):
-        mine, theirs = getattr(value, entry.name), getattr(default, entry.name)
+        mine = getattr(value, entry.name)
+        theirs = getattr(default if hasattr(default, entry.name) else type(value)(), entry.name)
         if entry.metadata.get("result_neutral") or mine == theirs:
             continue
         key = f"{path}.{frozen_name(entry) if frozen else entry.name}"

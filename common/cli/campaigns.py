@@ -130,7 +130,15 @@ def sweep_command(
     deadline = deadline_of(budget)
     references, searched = _sorted_words(words)
     if wandb is not None:
-        _write_wandb(wandb, references, searched, metric)
+        given: dict[str, object] = {
+            "--trials": trials,
+            "--budget": budget,
+            "--seed": seed or None,
+            "--on": on,
+        }
+        given |= {"--results": results, "--slurm": slurm, "--sampler": sampler != SAMPLERS[0]}
+        others = [option for option, value in given.items() if value]
+        _write_wandb(wandb, references, searched, metric, others)
         return
     space = read_space(searched)
     _check_options(sampler, trials, references, on, metric)
@@ -141,9 +149,11 @@ def sweep_command(
     guide = Guide(space, seed) if sampler == "tpe" else None
     from common.runs.campaign import run_campaign, submit_campaign
 
-    def run(part: Sweep, show: Callable[[list[Record]], None]) -> None:
-        asked = metric if len(references) == 1 else None  # else another recipe may have it
-        check = partial(_require, asked)
+    def run(
+        part: Sweep,
+        show: Callable[[list[Record]], None],
+        check: Callable[[Record], None] = lambda record: None,
+    ) -> None:
         run_campaign(part.campaign, runs, results, deadline, console, show, check)
 
     def show(records: list[Record]) -> None:
@@ -154,13 +164,31 @@ def sweep_command(
     elif guide is not None:
         _run_guided(guide, references[0], space, len(made.trials), metric, run)
     else:
-        run(made, show)
+        asked = metric if len(references) == 1 else None  # else another recipe may have it
+        run(made, show, partial(_require, asked))
 
 
 def _require(metric: str | None, record: Record) -> None:
-    """Raises `UsageError` where a trial does not have the metric that the best is chosen by."""
+    """Raises `UsageError` where the best trial cannot be chosen by ``metric``."""
     if metric is not None:
-        full_name(metric, side_by_side([record]))
+        _chosen_by(metric, side_by_side([record]))
+
+
+def _chosen_by(metric: str | None, found: Sequence[Arms]) -> str:
+    """Returns the whole name of the metric that the best is chosen by; None: what tells most.
+
+    Raises:
+        UsageError: No run has it, or it does not say how good an encoder is.
+    """
+    if metric is None:
+        return found[0].metrics[0]
+    name = full_name(metric, found)
+    if all(arms.lower.get(name) is None for arms in found):
+        others = ", ".join(one for one, less in found[0].lower.items() if less is not None)
+        raise UsageError(
+            f"--metric {metric}: does not say how good an encoder is; choose by one of {others}"
+        )
+    return name
 
 
 def _sorted_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -218,6 +246,7 @@ def _run_guided(
             continue
         if not new:  # the budget is spent
             break
+        _require(metric, new[0])
         records += new
         guide.tell(_score(new, records, metric))
     if records:
@@ -229,18 +258,25 @@ def _run_guided(
 def _score(new: Sequence[Record], records: Sequence[Record], metric: str | None) -> float | None:
     """Returns the mean of the new records, the more the better; None where one has no value."""
     found = side_by_side(records)
-    name = full_name(metric, found) if metric else found[0].metrics[0]
+    name = _chosen_by(metric, found)
     values = sample_of((record.metrics for record in new), name)
     sign = -1 if found[0].lower[name] else 1
     return None if values is None else sign * values.mean
 
 
 def _write_wandb(
-    path: Path, references: Sequence[str], words: Sequence[str], metric: str | None
+    path: Path,
+    references: Sequence[str],
+    words: Sequence[str],
+    metric: str | None,
+    others: Sequence[str],
 ) -> None:
+    """Writes a sweep of W&B; ``others`` are options given that it does not know."""
     from common.runs.sweep import wandb_sweep
 
     check_output(path, {".yaml": None}, force=False, option="--wandb FILE")
+    if others:
+        raise UsageError(f"{', '.join(others)}: decides nothing in a sweep of W&B; leave it out")
     if len(references) > 1:
         raise UsageError(f"--wandb {path}: a sweep of W&B has one recipe; name one")
     write_atomic(path, wandb_sweep(references[0], words, metric))
@@ -260,7 +296,7 @@ def show_trials(sweep: Sweep, records: Sequence[Record], metric: str | None, to:
         UsageError: No run has the metric.
     """
     found = side_by_side(records)
-    chosen_by = full_name(metric, found) if metric else found[0].metrics[0]
+    chosen_by = _chosen_by(metric, found)
     if len(found) > 1:
         keys = ", ".join(sweep.space.searched)
         to.print(f"\n{keys}: the trials are not measured on the same data: {len(found)} tables")

@@ -342,7 +342,8 @@ def _of_campaign(path: Path, runs: Path, results: Path | None) -> Iterator[Recor
     for recipe in recipes:
         wanted = (recipe.arm, recipe.hash(), recipe.seed, recipe.evaluation.looked_at)
         for record in known[recipe.paper]:
-            if wanted == (record.arm, record.config_hash, record.seed, record.looked_at):
+            theirs = (record.arm, record.config_hash, record.seed, record.looked_at)
+            if wanted == theirs and record.measures(recipe.evaluation.protocols):
                 yield record
 
 

@@ -44,6 +44,10 @@ def evaluate_anything(
     """
     for path in out:
         check_output(path, OUTPUTS, force)
+    if wandb is not None:
+        from common.tracking.wandb_table import check_project, log_table
+
+        check_project(wandb)
     parsed = parse_overrides(words)
     settings = {key.removeprefix("evaluation."): parsed[key] for key in parsed}
     if Path(what).suffix and ":" not in what and not Path(what).expanduser().exists():
@@ -72,6 +76,4 @@ def evaluate_anything(
         write_atomic(path, result.to_json() if path.suffix == ".json" else as_csv([result]))
         console.print(f"wrote {path}", soft_wrap=True)
     if wandb is not None:
-        from common.tracking.wandb_table import log_table
-
         console.print(log_table(wandb, "evaluation", COLUMNS, result.rows()))

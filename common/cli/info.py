@@ -43,10 +43,17 @@ def print_info(reference: str, parts: list[str], console: Console) -> None:
             or a variant does not.
     """
     if is_method(reference.lower()):
+        if parts:
+            said = f"is for a paper, and {reference} is a method beside them"
+            raise UsageError(f"--{parts[0]}: {said}; see: papers info {reference}")
         _print_method(reference.lower(), console)
         return
     one = None if reference.lower() in paper_names() else find_recipe(reference, read_recipe)
     paper = get_paper(one.paper if one else reference)
+    if one is not None and one.file is not None and "numbers" in (parts or []):
+        raise UsageError(
+            f"--numbers: a file of yours, {reference}, has none reported; leave it out"
+        )
     shown = parts or (["opening", "overview"] if one is None else ["opening", "recipes", "numbers"])
     recipes = [] if shown == ["bibtex"] else _recipes_of(paper, one)
     if "opening" in shown:

@@ -197,6 +197,10 @@ def _run(
     helpers = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for _ in range(jobs - 1)]
     try:
         records, failed = _pass(campaign, runs, deadline, console)
+    except BaseException:  # a signal to this process alone, too
+        for helper in helpers:
+            helper.terminate()
+        raise
     finally:
         for helper in helpers:
             helper.wait()

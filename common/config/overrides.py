@@ -40,10 +40,12 @@ def _changes(mine: Any, plain: Any, path: str) -> list[str]:
     words = []
     for entry in fields(mine):
         value, key = getattr(mine, entry.name), f"{path}.{entry.name}"
-        other = getattr(plain, entry.name, None)  # another baseline has other fields
+        # Another baseline has other fields, and evaluation those of the protocols that are named.
+        other = getattr(plain, entry.name, None)
         # One that is null by default has no dotted keys: it is given whole.
         if is_dataclass(value) and entry.default is not None:
-            words += _changes(value, other, key)
+            own = getattr(type(mine)(), entry.name) if other is None else other
+            words += _changes(value, own, key)
         elif value != other:
             words.append(as_word(key, value))
     return words

@@ -120,8 +120,9 @@ def grouped(records: Iterable[Record], code: Code) -> list[Group]:
     return found
 
 
-def _age(record: Record) -> tuple[str, str]:
-    return record.finished, record.run_id
+def _age(record: Record) -> tuple[bool, str, str]:
+    """Orders by the end; an evaluation of a run, which trained nothing, is older than trainings."""
+    return record.samples_per_s > 0, record.finished, record.run_id
 
 
 def _group_key(record: Record) -> tuple[str, ...]:

@@ -175,8 +175,8 @@ def matching_records(
     """Returns the files of ``paths`` that hold ``recipe``'s trained record of the present code.
 
     A run of the official code matches nothing, and a pilot only a recipe that is measured on the
-    split that it was looked at on. Neither does a record of another version of the schema match;
-    `papers leaderboard` names it.
+    split that it was looked at on. Neither does a run's evaluation by other protocols, nor a record
+    of another version of the schema; `papers leaderboard` names it.
 
     Args:
         recipe: With its seed.
@@ -195,6 +195,8 @@ def matching_records(
             continue
         measured = (record.weights, record.origin, record.looked_at)
         theirs = (record.arm, record.config_hash, record.seed, *measured)
+        if not record.measures(recipe.evaluation.protocols):
+            continue
         if theirs == wanted and ledger.standing(record, now) is None:
             found.append((path, record))
     return found

@@ -7,7 +7,7 @@ only source of LEADERBOARD.md.
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,10 @@ class Record:
     def protocols(self) -> list[str]:
         """The names in ``protocol``."""
         return self.protocol.split("+")
+
+    def measures(self, protocols: Sequence[str]) -> bool:
+        """Tells whether it was measured by these protocols and by no others, in any order."""
+        return sorted(self.protocols) == sorted(protocols)
 
     @property
     def filename(self) -> str:

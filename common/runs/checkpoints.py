@@ -52,9 +52,15 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         return read_checkpoint(Path(path))
 
 
+def is_between_updates(trainer: Trainer, batch_idx: int) -> bool:
+    """Tells whether no gradients are held after a batch, which no checkpoint has."""
+    return (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+
+
 class Checkpoints(Callback):
     """Writes ``batch-N.ckpt`` at epoch ends, every ``every_batches`` and at the end.
 
+    Where gradients are accumulated, one that is due waits for the update.
     The newest two stay, so that one torn by the machine leaves another to go on from. At the start
     what was reported after the position is forgotten: a resumed run reports it again.
     """
@@ -89,18 +95,23 @@ class Checkpoints(Callback):
     ) -> None:
         """Writes one in mid-epoch; an epoch's last batch is left to the epoch's end."""
         ends_epoch = trainer.should_stop or batch_idx + 1 == trainer.num_training_batches
-        if self._is_due(pl_module) and not ends_epoch:
+        may_save = is_between_updates(trainer, batch_idx) and not ends_epoch
+        if may_save and self._is_due(trainer, pl_module):
             self.save(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes one every ``every_epochs`` epochs and after the last, and what is due by batch."""
         epoch = trainer.current_epoch + 1
         is_last = trainer.should_stop or epoch == trainer.max_epochs
-        if is_last or epoch % self.every_epochs == 0 or self._is_due(pl_module):
+        if is_last or epoch % self.every_epochs == 0 or self._is_due(trainer, pl_module):
             self.save(trainer, pl_module)
 
-    def _is_due(self, pl_module: LightningModule) -> bool:
-        return self.every_batches is not None and batches_seen(pl_module) % self.every_batches == 0
+    def _is_due(self, trainer: Trainer, pl_module: LightningModule) -> bool:
+        """Tells whether a multiple of ``every_batches`` is among the batches of the last update."""
+        every = self.every_batches
+        return every is not None and batches_seen(pl_module) % every < min(
+            every, trainer.accumulate_grad_batches
+        )
 
 
 def last_good_checkpoint(folder: Path, run_id: str | None = None) -> tuple[Path | None, list[str]]:

@@ -126,6 +126,8 @@ def take_lock(path: Path) -> IO[str]:
         try:
             handle = opened.enter_context(path.open("a+"))
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is_at(handle, path):  # its last owner removed it in between
+                return take_lock(path)
             handle.truncate(0)
             handle.write(str(os.getpid()))
             handle.flush()
@@ -141,6 +143,13 @@ def take_lock(path: Path) -> IO[str]:
             ) from None
         opened.pop_all()
     return handle
+
+
+def _is_at(file: IO[str], path: Path) -> bool:
+    """Tells whether the open ``file`` is what lies at ``path`` now."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    return False
 
 
 def new_run_id(folder: Path) -> str:

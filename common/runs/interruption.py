@@ -17,7 +17,7 @@ from common.data.workers import died_in_words
 from common.distributed.rendezvous import until_joined
 from common.errors import LikewiseError
 from common.results.record import Record
-from common.runs.checkpoints import Checkpoints
+from common.runs.checkpoints import Checkpoints, is_between_updates
 from common.runs.folder import RunFolder
 from common.runs.summary import training_text
 from common.training.position import batches_seen
@@ -181,11 +181,12 @@ class Stopping(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Looks at the deadline and the signals."""
+        """Looks at the deadline and the signals; gradients that are held wait for their update."""
         if self.deadline is not None and time.monotonic() > self.deadline:
             self._reason = self._reason or "budget"
         stop = self._one_says(trainer, bool(self._reason))
-        if stop and not trainer.should_stop and batch_idx + 1 < trainer.num_training_batches:
+        goes_on = not trainer.should_stop and batch_idx + 1 < trainer.num_training_batches
+        if stop and goes_on and is_between_updates(trainer, batch_idx):
             self._save_and_stop(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -10,6 +10,7 @@ from common.config.build import COMMAND_LINE, build
 from common.config.schema import Recipe
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
+from common.results.record import read_record
 from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import RunFolder
 from common.runs.run import prepare_run
@@ -44,7 +45,11 @@ def load_run(run: RunFolder, recipe: Recipe | None = None) -> Experiment:
 
     Raises:
         LikewiseError: If it holds no readable checkpoint.
+        UsageError: If weights of a file were evaluated in it, which it does not hold.
     """
+    if run.record.is_file() and read_record(run.record).weights == "published":
+        again = f"papers evaluate|embed {run.read_recipe().reference} --weights FILE"
+        raise UsageError(f"{run.path}: holds no weights; name their file again: {again}")
     experiment = prepare_run(recipe or run.read_recipe(), training_follows=False)
     selects_best = experiment.recipe.evaluation.select == "best"
     best = best_state(experiment.recipe, run.checkpoints) if selects_best else None

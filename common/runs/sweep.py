@@ -17,7 +17,7 @@ from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides, to_yaml
 from common.errors import MissingLibrary, UsageError
 from common.results.configuration import load_recipe_or_record
-from common.results.metrics import ERROR
+from common.results.metrics import BESIDE, ERROR
 from common.runs.campaign_file import Campaign
 
 # No row of the leaderboard has it, so that nothing is chosen on a seed that counts.
@@ -55,12 +55,12 @@ class Range:
 
     def at(self, share: float) -> float:
         """Returns the number at ``share``, from 0 to 1, of the range or of its logarithm."""
-        if self.log:
-            value = self.low * (self.high / self.low) ** share
-        else:
-            value = self.low + (self.high - self.low) * share
+        # Of whole numbers each, the ends too, gets its share of one that is half a unit longer.
+        beyond = 0.5 if self.whole else 0.0
+        low, high = self.low - beyond, self.high + beyond
+        value = low * (high / low) ** share if self.log else low + (high - low) * share
         if self.whole:
-            return round(value)
+            return min(max(round(value), self.low), self.high)
         return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
 
 
@@ -133,6 +133,10 @@ def read_space(words: Sequence[str]) -> Space:
         key, _, text = word.partition("=")
         match = RANGE.fullmatch(text)
         values = _range(word, key, match) if match else parse_overrides([f"{key}=[{text}]"])[key]
+        if key in searched or key in fixed:
+            raise UsageError(f"{key}: is given twice; write its values in one word")
+        if not isinstance(values, Range) and len({repr(one) for one in values}) < len(values):
+            raise UsageError(f"{word}: has a value twice; leave one out")
         if isinstance(values, Range) or len(values) > 1:
             searched[key] = values
         else:
@@ -269,6 +273,8 @@ def wandb_sweep(reference: str, words: Sequence[str], metric: str | None) -> str
     space = read_space(words)
     if metric is None or not metric.startswith("val/"):
         raise UsageError("--metric: W&B needs the whole name of one, such as val/knn_top1")
+    if BESIDE.search(metric):
+        raise UsageError(f"--metric {metric}: does not say how good an encoder is; name another")
     if len(space.seeds) > 1:
         raise UsageError("seed: a trial of W&B is one run; name one seed")
     for end in (0, -1):

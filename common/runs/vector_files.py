@@ -40,6 +40,7 @@ NAMES = ("ids", "id", "")  # pandas writes its index under no name
 KNOWN = {*CLASSES, *NUMBERS, *SCORES, *PARTS, *NAMES, *TEXTS, *VECTORS, *sum(SIDES, ())}
 # The share of each class that is tested where nothing says which rows are.
 TESTED = 0.25
+LARGEST = 1e15  # of a value: sums of squares of larger ones are infinite in 32 bits
 
 
 def is_vectors_file(name: str) -> bool:
@@ -363,17 +364,22 @@ def _embedded(path: Path, name: str, given: NDArray[Any], encode: Encode | None)
         if encode is None
         else encode(given)
     )
-    if x.ndim != 2 or len(x) < 2:
+    if x.ndim != 2 or len(x) < 2 or not x.shape[1]:
         raise DataError(
             f"{path}: vectors of shape {tuple(x.shape)}; two rows or more of one length are needed"
         )
     x = x.float() if x.dtype != torch.float64 else x
-    _finite(path, name, x.numpy())
+    most = np.abs(_finite(path, name, x.numpy())).max()
+    if x.dtype == torch.float32 and most > LARGEST:
+        raise DataError(f"{path}: {name}: has values of {most:.1g}; scale them below {LARGEST:.0g}")
     return x
 
 
 def _numbered_alike(parts: list[Rows]) -> list[Part]:
-    """Returns the parts with numbers for their classes, the same in each; -1 stays unknown."""
+    """Returns the parts with numbers for their classes, the same in each; -1 stays unknown.
+
+    Without classes where one part has none, or all rows are unknown.
+    """
     labels = [each for _, each in parts if each is not None]
     if len(labels) < len(parts):
         return [part for part, _ in parts]
@@ -381,6 +387,8 @@ def _numbered_alike(parts: list[Rows]) -> list[Part]:
         labels = [_as_text(each) for each in labels]
     known = np.unique(np.concatenate(labels))
     names = known[~np.isin(known, ("-1", "") if known.dtype.kind in "US" else (-1,))]
+    if not len(names):
+        return [part for part, _ in parts]
     found = []
     for (part, _), own in zip(parts, labels, strict=True):
         place = np.searchsorted(names, own).clip(max=max(len(names) - 1, 0))
@@ -421,6 +429,11 @@ def _pairs(path: Path, arrays: Arrays, sides: tuple[str, str], encode: Encode | 
     x, y = (_embedded(path, name, arrays[name], encode) for name in sides)
     if len(x) != len(y):
         raise DataError(f"{path}: {len(x)} {sides[0]} and {len(y)} {sides[1]}; pairs need as many")
+    if x.shape[1] != y.shape[1]:
+        raise DataError(
+            f"{path}: {sides[0]} have {x.shape[1]:,} columns and {sides[1]} {y.shape[1]:,}; "
+            "a pair is of vectors of one length"
+        )
     first, second = Part(lambda: x), Part(lambda: y)
     scores = one_of(arrays, SCORES, path)
     if scores is None:

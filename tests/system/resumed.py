@@ -9,8 +9,10 @@ COMMON = [
     "trainer.log_every=1",
 ]
 CASES = {
+    # Gradients of two batches an update, so that the checkpoints of batches 13 and 39 wait for one.
     "swav": [
         "trainer.batches=60",
+        "trainer.accumulate=2",
         "trainer.checkpoint_every_batches=13",
         "evaluation.online=[knn]",
         "evaluation.every_batches=25",

@@ -108,7 +108,7 @@ def guided(make_record, capsys):
         def tell(self, score):
             self.told.append(score)
 
-    def play(count, budget=99, metric=KNN):
+    def play(count, budget=99, metric=KNN, asked=None):
         def run(sweep, show):
             (recipe,) = sweep.campaign.recipes
             rate = recipe.optimizer.lr
@@ -121,7 +121,7 @@ def guided(make_record, capsys):
 
         try:
             space = read_space(["optimizer.lr=0..1"])
-            _run_guided(Listed(), "swav/quick", space, count, None, run)
+            _run_guided(Listed(), "swav/quick", space, count, asked, run)
         finally:
             play.said = capsys.readouterr().out
         return list(Listed.told)
@@ -140,6 +140,21 @@ def test_a_guide_is_told_that_less_of_an_error_is_more(guided):
     assert guided(1, metric="val/mae") == [-0.1]
 
 
+@pytest.mark.parametrize(
+    ("metric", "asked", "message"),
+    [
+        (KNN, "foo", "foo: no run has it"),
+        ("val/alignment", "alignment", "alignment: does not say how good an encoder is"),
+    ],
+)
+def test_a_guided_sweep_ends_after_a_trial_that_the_metric_cannot_judge(
+    guided, metric, asked, message
+):
+    with pytest.raises(UsageError, match=f"--metric {message}"):
+        guided(4, metric=metric, asked=asked)
+    assert "trial 2 of 4" not in guided.said
+
+
 def test_a_guided_sweep_ends_with_its_budget(guided):
     assert guided(4, budget=1) == [0.1]
     assert "1 of 2 trials" in guided.said
@@ -149,6 +164,13 @@ def test_a_metric_of_another_split_is_told_before_any_trial(monkeypatch):
     monkeypatch.setattr("common.cli.campaigns.make_sweep", None)
     with pytest.raises(UsageError, match=r"^--metric test/knn_top1: .*hold-out"):
         sweep_command(["swav/quick", "optimizer.lr=0.1,0.2"], metric="test/knn_top1")
+
+
+def test_what_a_sweep_of_wandb_does_not_know_is_refused(tmp_path):
+    words = ["swav/quick", "optimizer.lr=0.1,0.2"]
+    with pytest.raises(UsageError, match=r"^--trials, --seed: decides nothing"):
+        sweep_command(words, metric=KNN, wandb=tmp_path / "a.yaml", trials=3, seed=2)
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_metric_that_no_trial_has_is_told(said):

@@ -83,9 +83,12 @@ def test_the_pilots_of_a_recipe_and_runs_of_the_official_code_are_not_its_runs(s
 def test_a_campaign_names_the_runs_of_its_arms_in_its_order(store, tmp_path):
     words = ["trainer.epochs=3", "seed=1"]
     hard, plain = (load_recipe(f"swav/quick{v}", words) for v in (":hard-codes", ""))
-    store(1, config_hash=plain.hash())
-    store(1, "hard-codes", config_hash=hard.hash())
-    store(2, config_hash=plain.hash())
+    protocol = "+".join(plain.evaluation.protocols)
+    store(1, config_hash=plain.hash(), protocol=protocol)
+    store(1, "hard-codes", config_hash=hard.hash(), protocol=protocol)
+    store(2, config_hash=plain.hash(), protocol=protocol)
+    # As `papers evaluate` measures a run.
+    store(1, config_hash=plain.hash(), protocol="effective-rank", run_id="evaluated")
     file = tmp_path / "mine.yaml"
     file.write_text(
         "arms: ['swav/quick:hard-codes', swav/quick]\nseeds: [1]\noverrides: [trainer.epochs=3]\n"

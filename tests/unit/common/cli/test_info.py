@@ -10,6 +10,7 @@ from rich.console import Console
 from common.cli.info import print_info
 from common.cli.leaderboard import print_our_numbers
 from common.config.recipe import load_recipe
+from common.errors import UsageError
 from common.registry import METHODS
 from common.results.groups import Code
 from common.results.leaderboard import make_leaderboard
@@ -79,6 +80,15 @@ def test_what_was_not_run_and_the_arms_of_a_whole_paper_are_counted(console):
     text = console.export_text()
     assert "cifar10-jpeg:no-equipartition" in text and "ablation/no-equipartition" in text
     assert "caltech101" not in text and "more arms" not in text
+
+
+def test_a_part_that_there_is_not_is_refused(console, tmp_path):
+    with pytest.raises(UsageError, match="--bibtex: is for a paper, and simclr is a method"):
+        print_info("simclr", ["bibtex"], console)
+    file = tmp_path / "mine.yaml"
+    file.write_text("paper: swav\n")
+    with pytest.raises(UsageError, match=r"^--numbers: a file of yours, .* has none"):
+        print_info(str(file), ["numbers"], console)
 
 
 @pytest.mark.parametrize("kind", METHODS)

@@ -15,6 +15,8 @@ from common.config.yaml_io import parse_overrides
         [],
         ["optimizer.lr=0.25", "tracking.name='on'", "tracking.tags=['a b','#1',x]"],
         ["trainer.threads=2", "data.root=some folder", "evaluation.knn.k=3", "arm=ablation/own"],
+        ["evaluation.protocols=[clustering]"],  # which the paper does not declare
+        ["evaluation.protocols=[clustering]", "evaluation.clustering.fits=3"],
         ["baseline=simclr", "method.temperature=0.3", "evaluation.protocols=[knn]"],
         ['data.views=[{"size":20,"count":2}]', "trainer.batches=null", "evaluation.references=[]"],
     ],

@@ -133,6 +133,12 @@ def test_a_recipe_as_written_is_comparable_where_a_number_is_reported():
         assert scaled_reason(recipe, [reported_for(recipe, **other)]) == NO_NUMBER
 
 
+def test_a_protocol_that_the_paper_does_not_declare_is_a_change_of_the_protocols_alone():
+    recipe = load_recipe("swav/quick", ["evaluation.protocols=[clustering]"])
+    reason = "the recipe was changed: evaluation.protocols"
+    assert scaled_reason(recipe, [reported_for(recipe)]) == reason
+
+
 def test_what_was_changed_by_hand_is_named_even_after_a_resume():
     recipe = load_recipe("swav/quick", ["trainer.epochs=77", "optimizer.lr=0.123"])
     reason = "the recipe was changed: optimizer.lr, trainer.epochs"

@@ -30,6 +30,7 @@ DIGEST = "a" * 12
 
 def record_of(recipe, number=0, **changes):
     mine = {"arm": recipe.arm, "recipe": "quick", "seed": recipe.seed, "config_hash": recipe.hash()}
+    mine["protocol"] = "+".join(recipe.evaluation.protocols)
     mine |= {"run_id": f"260101-000000-{number:04x}", "code_digest": DIGEST}
     return dataclasses.replace(RECORD, **{**mine, **changes})
 
@@ -94,6 +95,7 @@ def test_a_record_is_found_among_runs_and_among_results(recipe, tmp_path):
         {"seed": 2},
         {"arm": "ablation/other"},
         {"config_hash": "0" * 10},
+        {"protocol": "effective-rank"},  # as `papers evaluate` measures a run
     ],
     ids=str,
 )

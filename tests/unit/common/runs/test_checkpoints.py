@@ -16,6 +16,7 @@ class Trainer(SimpleNamespace):
         values = {
             "should_stop": False,
             "num_training_batches": 5,
+            "accumulate_grad_batches": 1,
             "current_epoch": 0,
             "max_epochs": 6,
             "is_global_zero": True,
@@ -80,6 +81,12 @@ def test_only_the_main_process_removes(tmp_path):
     for seen in (1, 2, 3):
         callback.save(Trainer(is_global_zero=False), Counted(seen))
     assert len(names(tmp_path)) == 3
+
+
+def test_one_that_is_due_waits_for_the_update_of_accumulated_gradients(tmp_path):
+    settings = {"every_epochs": 100, "every_batches": 3, "accumulate_grad_batches": 2}
+    # Five batches an epoch: updates after 2, 4, 5, 7, 9, 10 and so on.
+    assert run(tmp_path, 2, **settings) == [4, 7, 9, 10]
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,11 @@ def test_labels_of_two_files_are_one_class_as_number_and_as_text(trained, tested
     assert found.test.classes[known].tolist() == Y[known].tolist() and known.sum() >= (Y > 0).sum()
 
 
+def test_rows_that_are_all_of_an_unknown_class_have_no_classes(tmp_path):
+    found = as_vectors(wrote(tmp_path / "a.npz", x=X, y=np.full(90, -1)), None, None, 0)
+    assert found.test.classes is None and found.train is None
+
+
 def test_labels_of_two_files_that_share_none_are_warned_of(tmp_path):
     train, test = (wrote(tmp_path / f"{n}.npz", x=X, y=Y + n) for n in (0, 10))
     with pytest.warns(UserWarning, match=r"10\.npz: no label of it is a label of .*0\.npz"):
@@ -163,7 +168,10 @@ def test_parquet_of_papers_embed_is_read(tmp_path):
             {"x": np.full_like(X, np.nan)},
             "vectors: 90 of 90 rows are NaN or infinite, the first is row 1",
         ),
+        ({"x": X[:, :0]}, r"vectors of shape \(90, 0\)"),
+        ({"x": X * 1e30}, r"vectors: has values of .*e\+30; scale them below 1e\+15"),
         ({"first": X, "second": X[:9]}, "90 first and 9 second"),
+        ({"first": X, "second": X[:, :2]}, r"first have \d columns and second 2; a pair is"),
         ({"first": X, "second": X, "scores": Y[:9]}, "90 rows, but 9 scores"),
         ({"x": X, "y": np.eye(3)[Y]}, r"labels of shape \(90, 3\); one a row is needed, .* argmax"),
         ({"x": X, "y": np.where(Y, Y, np.nan)}, r"\d+ of 90 labels are NaN; -1 marks an unknown"),

@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import io
 import multiprocessing
 import os
@@ -11,7 +12,7 @@ import pytest
 from common.config.console import Screen
 from common.config.recipe import load_recipe
 from common.errors import ConfigError, UsageError
-from common.runs.folder import RunFolder, RunInUse, new_run, new_run_id, open_run
+from common.runs.folder import RunFolder, RunInUse, new_run, new_run_id, open_run, take_lock
 
 
 @pytest.fixture
@@ -137,6 +138,20 @@ def test_a_refused_lock_leaves_the_owners_name(tmp_path, holder):
     for _ in range(2):
         with pytest.raises(UsageError, match=str(process.pid)):
             RunFolder(tmp_path).lock()
+
+
+def test_a_lock_that_its_owner_removed_in_between_is_made_anew(tmp_path, monkeypatch):
+    path, flock = tmp_path / "run.lock", fcntl.flock
+    path.write_text("")
+
+    def late(*given):
+        flock(*given)
+        monkeypatch.setattr("fcntl.flock", flock)
+        path.unlink()
+
+    monkeypatch.setattr("fcntl.flock", late)
+    with take_lock(path):
+        assert path.read_text() == str(os.getpid())
 
 
 def test_a_file_system_without_locks_is_not_taken_for_another_process(tmp_path, monkeypatch):

@@ -26,6 +26,7 @@ def make_trainer(**changes):
         "num_nodes": 1,
         "num_devices": 1,
         "num_training_batches": 10,
+        "accumulate_grad_batches": 1,
         "current_epoch": 0,
         "max_epochs": 3,
         "strategy": SimpleNamespace(launcher=SimpleNamespace(procs=[])),
@@ -61,6 +62,14 @@ def test_a_spent_budget_stops_after_the_batch_with_a_checkpoint(checkpoints):
     with pytest.raises(RunStopped, match=r"3.*batch-3"):
         stopping.on_train_batch_end(make_trainer(), Counted(3), {}, None, 2)
     assert checkpoints.saved == [3]
+
+
+def test_a_stop_waits_for_the_update_of_accumulated_gradients(checkpoints):
+    stopping = Stopping(checkpoints, time.monotonic() - 1)
+    trainer = make_trainer(accumulate_grad_batches=4)
+    stopping.on_train_batch_end(trainer, Counted(3), {}, None, 2)
+    with pytest.raises(RunStopped, match="batch-4"):
+        stopping.on_train_batch_end(trainer, Counted(4), {}, None, 3)
 
 
 def test_a_budget_in_the_future_stops_nothing(checkpoints):
