@@ -38,6 +38,7 @@ from common.runs.sweep import (
 FEWEST_BETWEEN = 3  # values, so that one of them is not at an end
 console = Screen()
 SAMPLERS = ("random", "tpe")
+UNSET = (None, 0, SAMPLERS[0])  # the defaults of the options of a sweep
 
 BudgetOption = Annotated[
     str | None, typer.Option(help="Stop cleanly after this time: 90m, 2h, 45s.")
@@ -130,15 +131,9 @@ def sweep_command(
     deadline = deadline_of(budget)
     references, searched = _sorted_words(words)
     if wandb is not None:
-        given: dict[str, object] = {
-            "--trials": trials,
-            "--budget": budget,
-            "--seed": seed or None,
-            "--on": on,
-        }
-        given |= {"--results": results, "--slurm": slurm, "--sampler": sampler != SAMPLERS[0]}
-        others = [option for option, value in given.items() if value]
-        _write_wandb(wandb, references, searched, metric, others)
+        options: dict[str, object] = {"trials": trials, "budget": budget, "seed": seed}
+        options |= {"sampler": sampler, "results": results, "on": on, "slurm": slurm}
+        _write_wandb(wandb, references, searched, metric, options)
         return
     space = read_space(searched)
     _check_options(sampler, trials, references, on, metric)
@@ -147,25 +142,31 @@ def sweep_command(
         require_data(recipe.data.name, recipe.data.root, recipe.data.path)
     queue = _make_queue(on, slurm, budget, runs, results)
     guide = Guide(space, seed) if sampler == "tpe" else None
-    from common.runs.campaign import run_campaign, submit_campaign
-
-    def run(
-        part: Sweep,
-        show: Callable[[list[Record]], None],
-        check: Callable[[Record], None] = lambda record: None,
-    ) -> None:
-        run_campaign(part.campaign, runs, results, deadline, console, show, check)
-
-    def show(records: list[Record]) -> None:
-        show_trials(made, records, metric, console)
-
+    run = partial(_run_part, runs, results, deadline)
+    show = partial(show_trials, made, metric=metric, to=console)
     if queue is not None:
+        from common.runs.campaign import submit_campaign
+
         submit_campaign(made.campaign, queue, console, show)
     elif guide is not None:
         _run_guided(guide, references[0], space, len(made.trials), metric, run)
     else:
         asked = metric if len(references) == 1 else None  # else another recipe may have it
         run(made, show, partial(_require, asked))
+
+
+def _run_part(
+    runs: Path,
+    results: Path | None,
+    deadline: float | None,
+    part: Sweep,
+    show: Callable[[list[Record]], None],
+    check: Callable[[Record], None] = lambda record: None,
+) -> None:
+    """Runs the trials of ``part`` here, one after the other, as a campaign."""
+    from common.runs.campaign import run_campaign
+
+    run_campaign(part.campaign, runs, results, deadline, console, show, check)
 
 
 def _require(metric: str | None, record: Record) -> None:
@@ -269,13 +270,13 @@ def _write_wandb(
     references: Sequence[str],
     words: Sequence[str],
     metric: str | None,
-    others: Sequence[str],
+    options: Mapping[str, object],
 ) -> None:
-    """Writes a sweep of W&B; ``others`` are options given that it does not know."""
+    """Writes a sweep of W&B, which knows none of ``options``, and refuses those that are given."""
     from common.runs.sweep import wandb_sweep
 
     check_output(path, {".yaml": None}, force=False, option="--wandb FILE")
-    if others:
+    if others := [f"--{key}" for key, value in options.items() if value not in UNSET]:
         raise UsageError(f"{', '.join(others)}: decides nothing in a sweep of W&B; leave it out")
     if len(references) > 1:
         raise UsageError(f"--wandb {path}: a sweep of W&B has one recipe; name one")

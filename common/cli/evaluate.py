@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -11,6 +12,9 @@ from common.config.files import check_output, write_atomic
 from common.config.yaml_io import parse_overrides
 from common.errors import UsageError
 from common.results.figures import COLUMNS, as_csv, blocks_of
+
+if TYPE_CHECKING:  # it imports torch
+    from common.runs.encoders import Measurable
 
 OUTPUTS = {".json": None, ".csv": None}
 
@@ -53,7 +57,6 @@ def evaluate_anything(
     if Path(what).suffix and ":" not in what and not Path(what).expanduser().exists():
         raise UsageError(f"{what}: no such file")
     from common.config.recipe import as_seed
-    from common.runs.encoders import find_measurable, of_run
     from common.runs.measured import check_keys, measure_all
 
     reading = reading_settings(settings, data, READING)
@@ -61,14 +64,7 @@ def evaluate_anything(
     if (seed := as_seed(given)) is None:
         raise UsageError(f"seed={given}: a whole number from 0 is needed")
     check_keys(settings)
-    if weights is None and os.path.isdir(what) and data is not None:
-        found = of_run(Path(what), data, seed, reading)
-    else:
-        skip = reading.pop("skip_unreadable", False)
-        if reading:
-            key = next(iter(reading))
-            raise UsageError(f"data.{key}: is for a run of yours, and {what} is none")
-        found = find_measurable(what, data, seed, weights, skip)
+    found = _find(what, data, seed, weights, reading)
     result = measure_all(found, protocols or [], settings, seed)
     for block in blocks_of([result]):
         print_block(block, console)
@@ -77,3 +73,21 @@ def evaluate_anything(
         console.print(f"wrote {path}", soft_wrap=True)
     if wandb is not None:
         console.print(log_table(wandb, "evaluation", COLUMNS, result.rows()))
+
+
+def _find(
+    what: str, data: str | None, seed: int, weights: Path | None, reading: dict[str, Any]
+) -> "Measurable":
+    """Returns what `evaluate_anything` measures; ``reading`` says how a run's other data is read.
+
+    Raises:
+        UsageError: Settings of reading for what is no run, or what is not found.
+    """
+    from common.runs.encoders import find_measurable, of_run
+
+    if weights is None and os.path.isdir(what) and data is not None:
+        return of_run(Path(what), data, seed, reading)
+    skip = reading.pop("skip_unreadable", False)
+    if reading:
+        raise UsageError(f"data.{next(iter(reading))}: is for a run of yours, and {what} is none")
+    return find_measurable(what, data, seed, weights, skip)

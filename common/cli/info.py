@@ -44,8 +44,8 @@ def print_info(reference: str, parts: list[str], console: Console) -> None:
     """
     if is_method(reference.lower()):
         if parts:
-            said = f"is for a paper, and {reference} is a method beside them"
-            raise UsageError(f"--{parts[0]}: {said}; see: papers info {reference}")
+            said = f"{reference}: is a method beside the papers, and --{parts[0]} is for a paper"
+            raise UsageError(f"{said}; see: papers info {reference}")
         _print_method(reference.lower(), console)
         return
     one = None if reference.lower() in paper_names() else find_recipe(reference, read_recipe)

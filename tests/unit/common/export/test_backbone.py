@@ -11,11 +11,13 @@ from common.data.images.config import ImageFacts
 from common.errors import LikewiseError, UsageError
 from common.export.backbone import export_backbone
 from common.export.tables import embed_data
+from common.results.record import record_to_json
 from common.runs import loading
 from common.runs.checkpoints import NAME, AtomicCheckpointIO
 from common.runs.folder import RunFolder, new_run
 from common.runs.loading import load_run
 from common.training.fit import Experiment
+from tests.samples import RECORD
 
 
 class Module(torch.nn.Module):
@@ -75,7 +77,7 @@ def test_the_newest_readable_weights_are_loaded_in_evaluation_mode(run):
     save(folder, "best.ckpt", 1.0)
     with pytest.warns(match=f"not finished; its weights are those of {NAME.format(10)}"):
         assert loaded(folder) == 10.0, "this recipe takes the last ones"
-    folder.record.write_text("{}")
+    folder.record.write_text(record_to_json(RECORD))
     assert not load_run(folder).module.training
     (folder.checkpoints / NAME.format(10)).write_bytes(b"torn")
     assert loaded(folder) == 5.0
