@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from common.config.overrides import as_word
 from common.results.configuration import flat_config
 from common.results.ledger import Ledger
 from common.results.record import CHANGED, NO_NUMBER, Record
@@ -59,10 +60,18 @@ class Group:
         reason = self.scaled_by_hand
         if reason is None or not reason.startswith(CHANGED):
             return reason
+        _, *more = reason.split("; ")
+        return "; ".join([CHANGED + ", ".join(self.changes), *more])
+
+    @property
+    def changes(self) -> list[str]:
+        """``key=value`` of each key that was changed in the recipe; the key of an unknown value."""
+        reason = self.scaled_by_hand
+        if reason is None or not reason.startswith(CHANGED):
+            return []
         values = dict(flat_config(self.latest.config or {}))
-        keys, *more = reason.removeprefix(CHANGED).split("; ")
-        words = (f"{key}={values[key]}" if key in values else key for key in keys.split(", "))
-        return "; ".join([CHANGED + ", ".join(words), *more])
+        keys = reason.removeprefix(CHANGED).partition("; ")[0].split(", ")
+        return [as_word(key, values[key]) if key in values else key for key in keys]
 
     def sample(self, metric: str) -> Sample | None:
         """Returns mean and spread over the seeds; None if no run has the metric."""

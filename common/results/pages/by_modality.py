@@ -243,7 +243,8 @@ def _listed(names: Sequence[Text]) -> Text:
 
 
 def _name(board: Leaderboard, line: MeasuredArm) -> tuple[Span, ...]:
-    return (Verbatim(_setting(board, line.group.latest)),)
+    """Returns what repeats the arm after `papers train`."""
+    return (Verbatim(" ".join([_setting(board, line.group.latest), *line.group.changes])),)
 
 
 def _setting(board: Leaderboard, record: Record) -> str:
@@ -267,7 +268,7 @@ def _cells(board: Leaderboard, line: MeasuredArm) -> tuple[Text, ...]:
         for counts in zip(*((one.epochs, one.batches) for one in group.records), strict=True)
     )
     return (
-        _name(board, line),
+        (Verbatim(_setting(board, group.latest)),),
         sample_text(line.sample),
         "yes" if line.labels else "no",
         ends_text((record.batches * record.global_batch for record in group.records), ","),

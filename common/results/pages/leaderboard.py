@@ -24,6 +24,7 @@ from common.results.pages.formatting import (
     decimals_of,
     difference_text,
     fine_places,
+    seeds_text,
     short_metric,
     verdict_text,
 )
@@ -190,7 +191,7 @@ def row_of(board: Leaderboard, paper: str) -> PaperRow | None:
 def _row(board: Leaderboard, section: Section) -> PaperRow | None:
     method = section.method
     ours = section.sample(method) if method else None
-    if method is None or ours is None:
+    if method is None or ours is None or method is not section.groups[0]:
         return None
     if method.latest.weights != "trained" or method.scaled_by_hand:
         return None
@@ -306,7 +307,9 @@ def _ahead_of(row: PaperRow, candidate: Candidate | None) -> Text:
     found = candidate.differences
     if found is not None and not row.section.lower:
         found = replace(found, mean=-found.mean)
-    return joined(candidate.name, " ", difference_text(found, decimals_of(row.ours.mean)))
+    text = difference_text(found, decimals_of(row.ours.mean))
+    few = f" ({seeds_text(found.n)})" if found and found.n < MIN_SEEDS else ""
+    return joined(candidate.name, f" {text}{few}")
 
 
 def totals(board: Leaderboard) -> Iterator[Block]:
@@ -322,6 +325,10 @@ def totals(board: Leaderboard) -> Iterator[Block]:
     waiting = Counter(row.entry.paper for row in rows if row.kind == "not run")
     if waiting:
         yield Paragraph(f"Nobody has run, by paper: {_named(waiting)}.")
+    headlines = [one for paper in board.papers() if (one := board.headline(paper))]
+    real = Counter(one.kind for one in headlines if not board.is_generated(one))
+    if real:
+        yield Paragraph(f"Of {real.total()} headlines tried on real data: {_listed(real)}.")
     claims = [one for paper in board.papers() for one in board.decisions(paper)]
     tried = [one for one in claims if one.differences is not None]
     for generated, name in ((False, "real"), (True, "generated")):

@@ -107,7 +107,9 @@ def _in_short(board: Leaderboard, paper: str) -> Iterator[Block]:
     items = [joined("Reported numbers: ", reported_text(board, paper), ".")]
     if row := row_of(board, paper):
         where = joined(" (", (Verbatim(row.section.setting),), ").")
-        items.append(joined("The ablation that matters: ", ablation_text(row), where))
+        items.append(
+            joined("The ablation with the largest clear difference: ", ablation_text(row), where)
+        )
         items.append(joined("Start from: ", start_text(board, row), "."))
     yield Items(items)
 

@@ -19,8 +19,9 @@ class Section:
     """Settings of one recipe, on the same data and under the same protocol.
 
     ``method`` is the first setting of the method in the recipe's file; ``groups`` have it first,
-    and then the method's others. ``metric`` is the one to compare them by; ``lower``: less of it
-    is better, None where no claim says.
+    and then the method's others. Where only rivals were run with a changed recipe, such as those
+    of as much time, it is that of the recipe itself, and not among the groups. ``metric`` is the
+    one to compare them by; ``lower``: less of it is better, None where no claim says.
     """
 
     groups: tuple[Group, ...]
@@ -58,7 +59,8 @@ class Section:
         if self.metric is None or group.latest.arm == "method":
             return self.difference(group)
         values = group.values(self.metric)
-        methods = (one for one in self.groups if one.latest.arm == "method")
+        methods = [one for one in self.groups if one.latest.arm == "method"]
+        methods = methods or [one for one in [self.method] if one]
         pairs = (paired_differences(values, one.values(self.metric)) for one in methods)
         return next((pair for pair in pairs if pair is not None), None)
 
@@ -96,9 +98,14 @@ def sections_of(board: Leaderboard, paper: str) -> list[Section]:
         record = group.latest
         if record.paper == paper and record.metrics:
             measured = (record.data, record.data_hash, record.protocol)
-            key = (record.recipe, *measured, record.weights, group.scaled_by_hand or "")
-            found.setdefault(key, []).append(group)
-    return [_section(board, tuple(groups)) for _, groups in sorted(found.items())]
+            setting = (record.recipe, *measured, record.weights, group.scaled_by_hand or "")
+            found.setdefault(setting, []).append(group)
+    made = {key: _section(board, tuple(groups)) for key, groups in sorted(found.items())}
+    for key, section in made.items():
+        recipe = made.get((*key[:-1], ""))
+        if section.method is None and recipe and recipe.metric == section.metric:
+            made[key] = replace(section, method=recipe.method)
+    return [*made.values()]
 
 
 def arm_order(group: Group) -> tuple[int, str, str, str]:

@@ -104,6 +104,7 @@ def test_a_remark_gives_the_values_of_changed_keys_where_they_are_known(make_rec
     (group,) = group_records([make_record(scaled=True, scaled_reason=reason, config=config)], NOW)
     said = "the recipe was changed: baseline, trainer.epochs=7; looked at twice"
     assert group.scaled_remark == said
+    assert group.changes == ["baseline", "trainer.epochs=7"]
     (older,) = group_records([make_record(scaled=True, scaled_reason=reason, config=None)], NOW)
     assert older.scaled_remark == reason
     (ours,) = group_records([make_record(scaled=True, scaled_reason=NO_NUMBER)], NOW)

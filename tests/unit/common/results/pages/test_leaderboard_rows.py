@@ -251,6 +251,7 @@ def test_totals_are_over_all_reported_numbers_but_anchors_and_over_tried_claims(
     assert text == (
         "Of 2 reported numbers: 1 inconclusive; 1 not run.\n\n"
         "Nobody has run, by paper: swav 1.\n\n"
+        "Of 1 headlines tried on real data: 1 holds.\n\n"
         "Of 1 claims tried on real data: 1 holds.\n\nOf the other claims: 1 not tested here.\n"
     )
 
@@ -280,6 +281,26 @@ def test_one_table_sets_all_arms_beside_the_method(board):
     assert "| `cifar10` | *untrained* | cifar10 | knn_top1 | 0.4000 ± 0.0000 | -0.4200" in text
     assert "| sees labels that the method does not |" in text
     assert "results/swav/" not in text, "links to runs are on the HTML page"
+
+
+def test_a_rival_of_a_changed_recipe_stands_beside_the_method_of_the_recipe(board, make_record):
+    longer = {
+        "arm": "baseline/simclr",
+        "variant": "simclr",
+        "scaled": True,
+        "scaled_reason": "the recipe was changed: trainer.epochs",
+        "config": {"trainer": {"epochs": 4}},
+        "config_hash": "longer",
+    }
+    more = [
+        make_record(seed=seed, run_id=f"longer{seed}", metrics={KNN: value}, **longer)
+        for seed, value in enumerate([0.90, 0.92, 0.94])
+    ]
+    found = board(more=more)
+    (line,) = [one for one in page(found).splitlines() if "trainer.epochs=4" in one]
+    assert "| 0.9200 ± 0.0200 | +0.1000 (± 0.0000) | 3 | the recipe was changed" in line
+    assert names(row_of(found, "swav"))[0] == "simclr", "the front page has those of the recipe"
+    assert row_of(found, "swav").rival.values.mean == pytest.approx(0.7233, abs=1e-4)
 
 
 def test_an_ablation_stands_beside_the_setting_of_the_method_that_shares_its_seeds(
