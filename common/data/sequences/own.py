@@ -85,7 +85,8 @@ def _read(path: Path, columns: Columns = BY_NAME) -> ActionLog:
     Raises:
         DataError: Missing or broken; names the file and the line.
     """
-    _, own, places, note = read_actions(path, tokens=True, columns=columns)
+    tokens = kind_of(path) != "txt"  # as the training reads it
+    _, own, places, note = read_actions(path, tokens=tokens, columns=columns)
     known = {item: number for number, item in enumerate(sorted(set().union(*own)), start=1)}
     lengths = [len(items) for items in own]
     left = lengths

@@ -191,6 +191,8 @@ def _item(token: str, where: str, num_items: int | None, tokens: bool) -> int | 
         return token
     if not _is_number(token):
         raise DataError(f"{where}: item {shown(token)} is not a whole number")
+    if int(token) < 1:
+        raise DataError(f"{where}: item {token}; ids start at 1, 0 is the padding item")
     if num_items is not None and int(token) > num_items:
         raise DataError(f"{where}: item {token} is beyond the table of {num_items} items")
     return int(token)

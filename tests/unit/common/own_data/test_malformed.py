@@ -357,6 +357,11 @@ def long_item(folder: Path) -> list[str]:
     return ["mclrec", str(text(folder / "log.txt", *rows))]
 
 
+def item_zero(folder: Path) -> list[str]:
+    rows = [f"{n} {n % 11} {n % 13 + 1} {n % 7 + 1} {n % 5 + 1}" for n in range(60)]
+    return ["mclrec", str(text(folder / "log.txt", *rows))]
+
+
 def user_without_items(folder: Path) -> list[str]:
     rows = [f"u{n} {n % 11 + 1} {n % 13 + 1} {n % 7 + 1} {n % 5 + 1}" for n in range(60)]
     return ["mclrec", str(text(folder / "log.txt", *rows, "u60"))]
@@ -479,6 +484,7 @@ FAULTS = {
         ["nodes.csv: venue", "2,147,483,647", "features"],
     ),
     "links of 26 digits": (graph_folder(["1,1", "1" * 26 + ",1"]), ["paper-venue.csv, line 2"]),
+    "the padding item": (item_zero, ["log.txt:1", "item 0", "ids start at 1"]),
     "an item of 5,000 digits": (long_item, ["log.txt:6", "item"]),
     "a path of 5,000 letters": (pairs("x" * 5000 + ".png\ta thing"), ["pairs.tsv, line 12", "xxx"]),
     "a column Tag": (open_world, ["table.csv", "tag", "Tag"]),
