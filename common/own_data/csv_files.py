@@ -272,7 +272,7 @@ def _what_is_wrong(
     if date is None:
         return f"holds {shown(cell)}, no date" if cell else "is empty"
     if (date.tzinfo is not None) != zoned:
-        return f"is {date}: all dates or none have a time zone"
+        return f"is {date}: all dates must have a time zone, or none"
     if before is not None and date <= before:
         return "is not after the line before"
     if before is not None and date - before != step:

@@ -44,7 +44,7 @@ from common.results.screens import (
     screens,
     sort_key,
 )
-from common.results.statistics import Sample, half_width
+from common.results.statistics import MIN_SEEDS, Sample, half_width
 
 BY_MODALITY = "results/BY_MODALITY.md"
 # What a training is, without its seed and without what is measured after it.
@@ -116,6 +116,7 @@ def _start_cells(
     """Returns the best method or rival of the longest shared budget, and what it is best of."""
     lines = [line for line in table.main if line.group.latest.arm.partition("/")[0] != "ablation"]
     lines = [line for line in lines if not line.labels] or lines
+    lines = [line for line in lines if line.sample.n >= MIN_SEEDS] or lines
     if not lines:
         return None
     near = [line for line in lines if not clearly_apart(lines[0].sample, line.sample)]

@@ -22,7 +22,7 @@ from common.own_data.csv_lines import MISSING, Lines, read_lines, read_numbers
 HOUR = 60.0
 MOST_SPREAD = 10  # steps of a series for each of its lines
 MINUTE = timedelta(minutes=1)
-MEND = "fill the gap (data.fill), or leave the column out with data.targets"
+MEND = "fill the gap (data.fill), or train without the column (data.targets)"
 SHARES = (0.6, 0.2, 0.2)
 
 
@@ -216,7 +216,9 @@ def read_dates(
     dates = [_date(path, number, cells[place], date_format) for number, cells in lines[1:]]
     for (number, _), date in zip(lines[1:], dates, strict=True):
         if (date.tzinfo is None) != (dates[0].tzinfo is None):
-            raise DataError(f"{path}, line {number}: {date}: all dates or none have a time zone")
+            raise DataError(
+                f"{path}, line {number}: {date}: all dates must have a time zone, or none"
+            )
     gaps = [after - before for before, after in pairwise(dates)]
     step = timedelta(minutes=step_minutes) if step_minutes else Counter(gaps).most_common(1)[0][0]
     steps, places = dates[:1], [0]

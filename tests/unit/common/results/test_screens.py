@@ -187,6 +187,14 @@ def test_an_arm_that_two_papers_trained_is_told_with_the_settings_that_differ(ar
     )
 
 
+def test_an_arm_of_few_seeds_is_no_advice_on_where_to_start(arm):
+    runs = [*arm("swav", 50), *arm("amcl", 60)[:2]]
+    row = to_markdown(where_to_start(make_leaderboard([], runs, CODE), "page")).splitlines()[-1]
+    assert "`swav/cifar10`" in row and "amcl" not in row
+    row = to_markdown(where_to_start(make_leaderboard([], runs[3:], CODE), "page"))
+    assert "`amcl/cifar10`" in row.splitlines()[-1]
+
+
 def test_without_records_of_a_screen_nothing_is_said(make_record):
     board = make_leaderboard([], [make_record()], CODE)
     assert [*by_modality(board), *where_to_start(board, "page")] == []
